@@ -1,0 +1,78 @@
+/**
+ * Every Redis key of the project (RELIABILITY §7). One script touches one hash tag and gets all keys by KEYS.
+ * Tags: `c:` conversation, `p:` principal, `h:` host, `b:` bridge (`telegram.<bot id>`, `console`).
+ */
+
+const c = (conversation: string, rest: string) => `nc:{c:${conversation}}:${rest}`;
+const p = (principal: string, rest: string) => `nc:{p:${principal}}:${rest}`;
+const h = (host: string, rest: string) => `nc:{h:${host}}:${rest}`;
+const b = (bridge: string, rest: string) => `nc:{b:${bridge}}:${rest}`;
+
+/** Builders of all keys and pub/sub channels. */
+export const keys = {
+  conversation: {
+    /** HASH: session, principal, bridge, deliver, seq, fence, cancelUpTo, mode … */
+    state: (id: string) => c(id, "state"),
+    /** ZSET seq → seq of entries in state `accepted`. */
+    accepted: (id: string) => c(id, "accepted"),
+    /** HASH seq → MailboxEntry JSON; removed when the turn that took it is settled. */
+    entries: (id: string) => c(id, "entries"),
+    /** STRING, 72 h: an update was accepted (value: its AcceptResult). */
+    seen: (id: string, updateKey: string) => c(id, `seen:${updateKey}`),
+    /** STRING: the unfinished TurnRecord JSON, at most one. */
+    turn: (id: string) => c(id, "turn"),
+    /** STRING with TTL 7 d: a finished TurnRecord. */
+    finished: (id: string, turnId: string) => c(id, `turn:${turnId}`),
+    /** LIST of answer ids not yet delivered, oldest first. */
+    outbox: (id: string) => c(id, "outbox"),
+    /** HASH answerId → AnswerRecord JSON. */
+    answers: (id: string) => c(id, "answers"),
+    /** HASH turnId → platform id of its anchor, or `sending:<attempt>`. */
+    anchors: (id: string) => c(id, "anchors"),
+  },
+  principal: {
+    profile: (id: string) => p(id, "profile"),
+    /** ZSET turnId → lease end (ms): running turns, for admission. */
+    running: (id: string) => p(id, "running"),
+    /** HASH turnId → TurnContext JSON for the gateway. */
+    turns: (id: string) => p(id, "turns"),
+    /** HASH day → usage totals; HASH fields `<day>:<model>:input` … */
+    usage: (id: string) => p(id, "usage"),
+    /** HASH reservation id → {micros, tokens, at}. */
+    reserved: (id: string) => p(id, "reserved"),
+    sandbox: (id: string) => p(id, "sandbox"),
+  },
+  host: {
+    /** ZSET conversation → mark number: conversations that may have work. */
+    dirty: (host: string) => h(host, "dirty"),
+    marks: (host: string) => h(host, "marks"),
+    alive: (host: string) => h(host, "alive"),
+  },
+  bridge: {
+    /** ZSET conversation → mark number: conversations with undelivered answers. */
+    out: (bridge: string) => b(bridge, "out"),
+    marks: (bridge: string) => b(bridge, "marks"),
+    /** STRING with TTL: the one active poller. */
+    poller: (bridge: string) => b(bridge, "poller"),
+    /** STRING: the platform's read position (Telegram offset). */
+    cursor: (bridge: string) => b(bridge, "cursor"),
+    /** HASH identity → when and how often a stranger knocked. */
+    strangers: (bridge: string) => b(bridge, "strangers"),
+  },
+  schema: "nc:schema",
+} as const;
+
+/** Pub/sub channels: only ever hints (RELIABILITY §2). */
+export const channels = {
+  /** Worker host: a conversation has a cancel to look at. */
+  cancel: (host: string) => `nc:cancel:${host}`,
+  /** Bridge: drafts and progress of running turns (DraftMessage JSON). */
+  drafts: (bridge: string) => `nc:drafts:${bridge}`,
+  /** Bridge: look at the outbox now (conversation id). */
+  outbox: (bridge: string) => `nc:outbox:${bridge}`,
+  /** Worker host: a user types or opened a chat (principal id): wake its sandbox. */
+  wake: (host: string) => `nc:wake:${host}`,
+} as const;
+
+/** BullMQ's own prefix on a host; queue name `turns`. */
+export const doorbellPrefix = (host: string): string => `{nc:q:${host}}`;

@@ -1,0 +1,161 @@
+/**
+ * What the rest of the project may do with the store. One file per aggregate implements each port over Redis;
+ * every method that changes more than one key is one named Lua script in `scripts/`.
+ * All methods reject with Fault `redis-unreachable` (retryable) while Redis is away; none waits longer than 2 s.
+ */
+import type {
+  AnswerBody,
+  AnswerPart,
+  AnswerRecord,
+  Delivery,
+  DraftMessage,
+  IngressEvent,
+  Profile,
+  TurnContext,
+  TurnRecord,
+  TurnState,
+} from "./records.ts";
+
+/** Outcome of handing in an event. A duplicate returns the first outcome with `duplicate: true`. */
+export type AcceptResult =
+  | { kind: "accepted"; seq: number; session: number; ahead: number; duplicate: boolean }
+  /** The mailbox holds MAX_WAITING; nothing was stored but a durable "queue-full" notice for the user. */
+  | { kind: "full"; waiting: number; duplicate: boolean }
+  /** /new: the session that later messages belong to. */
+  | { kind: "session"; seq: number; session: number; duplicate: boolean }
+  /** /stop: `running` = a turn is being cancelled, `discarded` accepted messages were dropped. */
+  | { kind: "stop"; seq: number; running: string; discarded: number; duplicate: boolean };
+
+/** Bridge side of a mailbox. */
+export interface IngressPort {
+  /**
+   * Dedupe, seq, append or command effect, and the durable notice that answers a command; then marks the
+   * conversation dirty (worker) or its outbox dirty (notice); then rings. Resolves only after script and mark:
+   * then the platform may be acknowledged. The ring is best effort.
+   */
+  accept(event: IngressEvent): Promise<AcceptResult>;
+  /** A user types or opened a chat: the worker may warm its agent up. Best effort. */
+  wakeHint(principal: string): Promise<void>;
+}
+
+/** What a doorbell leads to. */
+export type ClaimResult =
+  /** A new turn, in state `accepted`. */
+  | { kind: "run"; turn: TurnRecord }
+  /** An unfinished turn whose holder is gone: same record, new owner, lease and fence. Attach, settle or start it. */
+  | { kind: "recover"; turn: TurnRecord }
+  /** A live lease of another owner. */
+  | { kind: "busy"; leaseUntil: number }
+  /** The principal has MAX_RUNNING turns; woken when one ends (sweeper). */
+  | { kind: "wait"; reason: "principal" }
+  | { kind: "empty" };
+
+/** Worker side of a mailbox. */
+export interface TurnPort {
+  /** Mark number of each dirty conversation of this host, oldest mark first, at most `limit`. */
+  dirty(limit: number): Promise<{ conversation: string; mark: number }[]>;
+  /** This conversation's present mark, 0 if clean. Read before claim; given to `clean`. */
+  markOf(conversation: string): Promise<number>;
+  /** Removes the mark if it is still `mark`, no entry is accepted, no turn unfinished and the outbox mark is set. */
+  clean(conversation: string, mark: number): Promise<void>;
+  /** Two scripts: a slot of the principal (lease), then the conversation; the slot is given back unless granted. */
+  claim(conversation: string, owner: string): Promise<ClaimResult>;
+  /**
+   * Extends lease and slot. `lost` when fence or owner differ: stop acting, don't cancel.
+   * `cancel` is true when cancelUpTo ≥ the turn's last seq.
+   */
+  renew(turn: TurnRecord): Promise<{ kind: "ok"; cancel: boolean } | { kind: "lost" }>;
+  /** A fenced change of an unfinished turn. `starts` is incremented when state becomes `dispatching`. */
+  advance(turn: TurnRecord, change: { state?: TurnState; bootId?: string; eventSeq?: number }): Promise<TurnRecord | undefined>;
+  /**
+   * Ends a turn: outcome, answer into the outbox, entries removed, slot freed, outbox marked, bridge hinted.
+   * Repeating it is harmless. `undefined` when the fence is stale.
+   */
+  settle(
+    turn: TurnRecord,
+    outcome: "answered" | "failed" | "interrupted" | "cancelled",
+    body: AnswerBody,
+  ): Promise<{ more: boolean } | undefined>;
+  /** Publishes a draft; never stored, never awaited for long, errors swallowed and counted. */
+  draft(message: DraftMessage & { bridge: string }): void;
+  /** Calls back with a conversation id when a cancel may concern a turn of this host. */
+  onCancelHint(listener: (conversation: string) => void): Promise<() => Promise<void>>;
+  onWakeHint(listener: (principal: string) => void): Promise<() => Promise<void>>;
+  get(conversation: string): Promise<TurnRecord | undefined>;
+  finished(conversation: string, turnId: string): Promise<TurnRecord | undefined>;
+}
+
+/** The doorbell (BullMQ, deduplicated by conversation, keepLastIfActive). */
+export interface DoorbellPort {
+  ring(conversation: string): Promise<void>;
+  /** Starts a BullMQ worker; `handler` is called once per ring. Close drains. */
+  listen(
+    handler: (conversation: string) => Promise<void>,
+    concurrency: number,
+  ): Promise<{ pause(): Promise<void>; close(): Promise<void> }>;
+  depth(): Promise<number>;
+}
+
+/** Bridge side of answers. Only the bridge that holds the poller lease delivers. */
+export interface OutboxPort {
+  dirty(limit: number): Promise<{ conversation: string; mark: number }[]>;
+  /** Undelivered answers of a conversation, oldest first. */
+  pending(conversation: string): Promise<AnswerRecord[]>;
+  /** Sets the number of parts once; later calls return what is stored. */
+  plan(conversation: string, answerId: string, parts: number): Promise<AnswerPart[]>;
+  /** Records a part's state before and after each request. */
+  part(conversation: string, answerId: string, index: number, part: AnswerPart): Promise<void>;
+  /** All parts are sent, refused or unknown: forget the answer (and the turn's anchor). */
+  done(conversation: string, answerId: string): Promise<void>;
+  clean(conversation: string, mark: number): Promise<void>;
+  /** The anchor of a streaming turn: claimed (`sending`) before the request, then its platform id. */
+  anchor(conversation: string, turnId: string): Promise<{ state: "none" | "sending" | "sent"; id: string }>;
+  setAnchor(conversation: string, turnId: string, state: "sending" | "sent", id: string): Promise<void>;
+  onOutboxHint(listener: (conversation: string) => void): Promise<() => Promise<void>>;
+  onDraft(listener: (draft: DraftMessage) => void): Promise<() => Promise<void>>;
+}
+
+/** Small facts of a bridge. */
+export interface BridgePort {
+  /** Takes or renews the poller lease; false while another holds it. */
+  holdPoller(owner: string, ttlMs: number): Promise<boolean>;
+  releasePoller(owner: string): Promise<void>;
+  cursor(): Promise<string | undefined>;
+  setCursor(value: string): Promise<void>;
+  /** Counts a stranger's knock; true when it should be told (at most once an hour). */
+  strangerKnocked(identity: string): Promise<boolean>;
+}
+
+/** For worker (write) and gateway (read): which turns a sandbox has now. */
+export interface TurnContextPort {
+  begin(principal: string, context: Omit<TurnContext, "v" | "expiresAt">, ttlMs: number): Promise<void>;
+  end(principal: string, turnId: string): Promise<void>;
+  /** Unexpired ones, newest first. */
+  current(principal: string): Promise<TurnContext[]>;
+}
+
+/** Profiles: provider, model and budgets per principal. */
+export interface ProfilePort {
+  get(principal: string): Promise<Profile | undefined>;
+  set(principal: string, profile: Profile): Promise<void>;
+}
+
+/** Tokens and money, per principal and day (UTC). Micros are millionths of a US dollar. */
+export interface UsagePort {
+  /** Holds an estimate against the day's budget. `denied` when it doesn't fit. Idempotent by reservation id. */
+  reserve(
+    principal: string,
+    reservation: { id: string; tokens: number; micros: number },
+    budget: { tokens?: number; micros?: number },
+  ): Promise<{ kind: "ok" } | { kind: "denied"; reason: "tokens" | "micros"; used: number; limit: number }>;
+  /** Replaces a reservation by what was really used; repeating it is harmless. */
+  settle(
+    principal: string,
+    reservationId: string,
+    used: { model: string; input: number; output: number; micros: number; estimated: boolean; turnId: string },
+  ): Promise<void>;
+  day(principal: string, day?: string): Promise<{ input: number; output: number; micros: number; calls: number }>;
+}
+
+/** A new delivery target for text outside a turn. */
+export type { Delivery };
