@@ -42,10 +42,11 @@ async function tinyProject(name: string, program = 'console.log("tiny 1.0.0")'):
     }),
   );
   await run("npm", ["i", "--package-lock-only", "--silent"], { cwd: blueprint });
-  // Without addresses, as the shipped lock: npm would note one relative to this folder.
+  // npm notes an address relative to this folder, but the lock is installed elsewhere.
+  const tarball = `"resolved": "file:${join(project, "tiny-1.0.0.tgz")}"`;
   const lock = (await readFile(join(blueprint, "package-lock.json"), "utf8")).replace(
-    /\s*"resolved": "[^"]+",/,
-    "",
+    /"resolved": "[^"]+"/,
+    tarball,
   );
   await writeFile(join(blueprint, "package-lock.json"), lock);
   await writeFile(
