@@ -1,0 +1,133 @@
+/**
+ * System programs, by Debian/Ubuntu package. Installs what is missing when it may (root, or sudo), else says exactly
+ * what to run. The distribution's own Redis daemon is neither started nor enabled: we run our own on a socket.
+ */
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { step } from "./run.mjs";
+import { SetupError, say } from "./say.mjs";
+
+/** Program → package, for running the service with the process driver. */
+export const RUN_PROGRAMS = {
+  bwrap: "bubblewrap",
+  "redis-server": "redis-server",
+  perl: "perl",
+  flock: "util-linux",
+  setpriv: "util-linux",
+  unshare: "util-linux",
+};
+/** What the tests need besides. */
+export const TEST_PROGRAMS = { git: "git" };
+
+/** @param {string} program */
+function onPath(program) {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return folder !== "";
+    } catch {
+      return false;
+    }
+  });
+}
+
+/**
+ * Makes sure that every program is there.
+ * @param {Record<string, string>} programs
+ * @param {{ yes: boolean }} options `yes`: don't ask before using sudo
+ */
+export async function ensurePrograms(programs, { yes }) {
+  const missing = Object.keys(programs).filter((program) => !onPath(program));
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map((program) => programs[program] ?? program))];
+  if (!onPath("apt-get")) {
+    throw new SetupError(`missing programs: ${missing.join(", ")} (this is not a Debian or Ubuntu system)`, [
+      `Install them with your system's package manager; Debian calls the packages: ${packages.join(" ")}`,
+    ]);
+  }
+  const prefix = await privilege(packages, yes);
+  await install(packages, prefix);
+  const still = missing.filter((program) => !onPath(program));
+  if (still.length > 0)
+    throw new SetupError(`installed ${packages.join(" ")}, yet there is no ${still.join(", ")}`);
+}
+
+/**
+ * What to put before apt-get: nothing as root, sudo otherwise, after asking in a terminal.
+ * @param {string[]} packages @param {boolean} yes @returns {Promise<string[]>}
+ */
+async function privilege(packages, yes) {
+  if (process.getuid?.() === 0) return [];
+  const byHand = [`Run:  sudo apt-get install --no-install-recommends ${packages.join(" ")}`];
+  if (!onPath("sudo")) {
+    throw new SetupError(`missing Debian packages: ${packages.join(" ")}; installing them needs root`, [
+      `Run as root:  apt-get install --no-install-recommends ${packages.join(" ")}`,
+    ]);
+  }
+  const terminal = process.stdin.isTTY === true && process.stderr.isTTY === true;
+  if (!terminal) {
+    if (spawnSync("sudo", ["-n", "true"], { stdio: "ignore" }).status === 0) return ["sudo", "-n"];
+    throw new SetupError(
+      `missing Debian packages: ${packages.join(" ")}; sudo would ask for a password`,
+      byHand,
+    );
+  }
+  if (!yes) {
+    const prompt = createInterface({ input: process.stdin, output: process.stderr });
+    const answer = await prompt.question(
+      `Install the Debian packages ${packages.join(" ")} with sudo? [Y/n] `,
+    );
+    prompt.close();
+    if (!/^(y|yes|)$/i.test(answer.trim())) throw new SetupError("not installed, as you wished", byHand);
+  }
+  return ["sudo"];
+}
+
+/** @param {string[]} packages @param {string[]} prefix */
+async function install(packages, prefix) {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", NEEDRESTART_MODE: "l" };
+  const setEnv = ["env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_MODE=l"];
+  const lock = ["-o", "DPkg::Lock::Timeout=300"];
+  const apt = [...prefix, ...(prefix.length ? setEnv : []), "apt-get", ...lock];
+  /** @type {{ env: NodeJS.ProcessEnv, stdin: "inherit" | "ignore" }} */
+  const options = { env, stdin: prefix.length ? "inherit" : "ignore" };
+  const allow = holdDaemons(prefix);
+  try {
+    const command = [...apt, "install", "-y", "--no-install-recommends", ...packages];
+    const what = `Debian packages ${packages.join(", ")}`;
+    try {
+      await step(what, command, options);
+    } catch {
+      say("  the package lists may be missing or old: updating them");
+      await step("package lists", [...apt, "update"], options);
+      await step(what, command, options);
+    }
+  } finally {
+    allow();
+  }
+  if (packages.includes("redis-server") && existsSync("/run/systemd/system")) {
+    const [program = "", ...args] = [...prefix, "systemctl", "disable", "--quiet", "redis-server"];
+    spawnSync(program, args, { stdio: "ignore" });
+  }
+}
+
+/**
+ * Keeps apt from starting daemons (Debian's policy-rc.d) until the returned function is called.
+ * A policy that the operator has already made is left alone.
+ * @param {string[]} prefix @returns {() => void}
+ */
+function holdDaemons(prefix) {
+  const policy = "/usr/sbin/policy-rc.d";
+  if (existsSync(policy)) return () => {};
+  const text = "#!/bin/sh\nexit 101\n";
+  if (prefix.length === 0) {
+    writeFileSync(policy, text, { mode: 0o755 });
+    return () => rmSync(policy, { force: true });
+  }
+  const [sudo = "sudo", ...flags] = prefix;
+  spawnSync(sudo, [...flags, "install", "-m", "755", "/dev/stdin", policy], { input: text });
+  return () => void spawnSync(sudo, [...flags, "rm", "-f", policy]);
+}

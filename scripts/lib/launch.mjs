@@ -1,0 +1,42 @@
+/**
+ * From the system's Node 20 to the project's own Node 24: what `bin/nemoclaw`, `bin/openshell` and `npm start` share.
+ * Sets up what the command needs and is missing; when nothing is missing this costs a few milliseconds.
+ */
+import { ensurePrograms, RUN_PROGRAMS } from "./debian.mjs";
+import { ensureNpm } from "./npm.mjs";
+import { checkPlatform } from "./platform.mjs";
+import { entry, IS_CLONE, requireNode } from "./project.mjs";
+import { homeOf, reachably } from "./reach.mjs";
+import { become } from "./run.mjs";
+import { die } from "./say.mjs";
+
+/** @param {string[]} args @param {string} flag */
+function optionOf(args, flag) {
+  const at = args.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`));
+  return at < 0 ? undefined : args[at]?.includes("=") ? args[at]?.slice(flag.length + 1) : args[at + 1];
+}
+
+/**
+ * Runs one of our programs with the project's Node 24.
+ * @param {"nemoclaw" | "openshell"} name
+ * @param {string[]} args
+ */
+export async function launch(name, args) {
+  try {
+    const starts =
+      name === "nemoclaw" && args[0] === "start" && !args.includes("--help") && !args.includes("-h");
+    if (starts) {
+      const driver = optionOf(args, "--driver") ?? process.env["NEMOCLAW_DRIVER"] ?? "process";
+      checkPlatform({ driver });
+      await ensurePrograms(RUN_PROGRAMS, { yes: args.includes("--yes") });
+    }
+    if (IS_CLONE) await ensureNpm({ dev: false });
+    const command = { program: requireNode(), args: [entry(`cli/${name}`), ...args] };
+    const { program, args: all } = starts
+      ? reachably(homeOf(args, process.env), command.program, command.args)
+      : command;
+    await become(program, all);
+  } catch (error) {
+    die(error);
+  }
+}

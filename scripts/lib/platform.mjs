@@ -1,0 +1,47 @@
+/**
+ * Can this machine run the process sandbox? Where it can't, the Docker driver is named as the way to go.
+ */
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { SetupError } from "./say.mjs";
+
+const DOCKER = [
+  "The process sandbox needs Linux with user namespaces. Elsewhere use the Docker driver:",
+  "  install Docker (macOS: Docker Desktop or Colima; Windows: WSL2 with Docker Desktop), then",
+  "  npm start -- --driver docker",
+];
+
+/** Throws unless the platform is one that we run on. @param {{ driver: string }} options */
+export function checkPlatform({ driver }) {
+  if (process.platform !== "linux") {
+    throw new SetupError(`the process sandbox does not run on ${process.platform}`, DOCKER);
+  }
+  if (process.arch !== "x64" && process.arch !== "arm64") {
+    throw new SetupError(`processors of type ${process.arch} are not supported (x64 and arm64 are)`);
+  }
+  if (driver !== "process") return;
+  const probe = spawnSync("unshare", ["-U", "true"], { encoding: "utf8" });
+  if (probe.status === 0) return;
+  throw new SetupError("this system does not allow user namespaces", [...whyNoUserNamespaces(), ...DOCKER]);
+}
+
+/** The usual settings that forbid user namespaces, with what undoes them. @returns {string[]} */
+function whyNoUserNamespaces() {
+  /** @type {[string, string, string][]} */
+  const settings = [
+    ["kernel/unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"],
+    ["user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=15000"],
+    [
+      "kernel/apparmor_restrict_unprivileged_userns",
+      "1",
+      "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    ],
+  ];
+  return settings.flatMap(([name, bad, fix]) => {
+    try {
+      return readFileSync(`/proc/sys/${name}`, "utf8").trim() === bad ? [`As root:  ${fix}`] : [];
+    } catch {
+      return [];
+    }
+  });
+}

@@ -1,0 +1,109 @@
+/**
+ * Runs the tests: one suite after the other (a suite is a folder of `test/`), small ones first, e2e last.
+ * `node test/run.ts [AREA…]` runs only these folders (or files). Prints each failure where it happens and again at the
+ * end, the time of each suite, every skip with its reason, and as its last line `N passed, N failed, N skipped`.
+ */
+import { existsSync, globSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { relative } from "node:path";
+import type { EventData } from "node:test";
+import { run } from "node:test";
+
+/** Suites whose tests start real agents or whole services: one file at a time, after all others. */
+const HEAVY = ["conformance", "e2e"];
+/** A test without a limit of its own may take this long; e2e tests wake real agents. */
+const TEST_TIMEOUT_MS = { light: 120_000, heavy: 600_000 };
+
+interface Failure {
+  where: string;
+  name: string;
+  error: string;
+}
+
+interface Tally {
+  passed: number;
+  failures: Failure[];
+  skipped: string[];
+}
+
+/** Folder of `test/` (or given path) → its test files, in the order of running. */
+function suites(areas: string[]): Map<string, string[]> {
+  const files = areas.length
+    ? areas.flatMap((area) => {
+        const path = existsSync(area) ? area : `test/${area}`;
+        if (!existsSync(path)) throw new Error(`no such area or file: ${area}`);
+        return statSync(path).isDirectory() ? globSync(`${path}/**/*.test.ts`) : [path];
+      })
+    : globSync("test/**/*.test.ts");
+  const found = new Map<string, string[]>();
+  for (const file of files.sort()) {
+    const suite = relative(`${import.meta.dirname}`, `${process.cwd()}/${file}`).split("/")[0] ?? file;
+    found.set(suite, [...(found.get(suite) ?? []), file]);
+  }
+  const weight = (suite: string) => HEAVY.indexOf(suite);
+  return new Map([...found].sort(([a], [b]) => weight(a) - weight(b) || a.localeCompare(b)));
+}
+
+/** What a person needs of a failed test: the assertion, not the runner's own frames. */
+function explain(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+  return text
+    .split("\n")
+    .filter((line) => !/^\s+at .*\(?node:/.test(line))
+    .slice(0, 40)
+    .join("\n");
+}
+
+const indent = (text: string) => text.replace(/^/gm, "    ");
+
+/** Runs one suite and adds to the tally. */
+async function runSuite(files: string[], heavy: boolean, tally: Tally): Promise<void> {
+  const stream = run({
+    files,
+    concurrency: heavy ? 1 : Math.max(2, availableParallelism()),
+    timeout: heavy ? TEST_TIMEOUT_MS.heavy : TEST_TIMEOUT_MS.light,
+  });
+  const place = (data: { file?: string | undefined; line?: number | undefined }) =>
+    data.file ? `${relative(process.cwd(), data.file)}:${data.line ?? 1}` : "";
+  stream.on("test:pass", (data: EventData.TestPass) => {
+    if (data.details.type === "suite") return;
+    if (data.skip !== undefined || data.todo !== undefined) {
+      const reason = [data.skip, data.todo].find((why) => typeof why === "string" && why !== "");
+      tally.skipped.push(`${place(data)}  ${data.name}: ${reason ?? "NO REASON GIVEN"}`);
+      console.log(`  - skipped: ${data.name}: ${reason ?? "NO REASON GIVEN"}`);
+    } else tally.passed += 1;
+  });
+  stream.on("test:fail", (data: EventData.TestFail) => {
+    // A describe block fails because a test in it failed, which is counted already; unless its own hook failed.
+    const kind = (data.details.error as { failureType?: string } | undefined)?.failureType;
+    if (kind === "subtestsFailed") return;
+    const failure = { where: place(data), name: data.name, error: explain(data.details.error) };
+    tally.failures.push(failure);
+    console.log(`  ✗ ${failure.where}  ${failure.name}\n${indent(failure.error)}`);
+  });
+  stream.on("test:stderr", (data: EventData.TestStderr) =>
+    process.stderr.write(`${indent(data.message.trimEnd())}\n`),
+  );
+  stream.on("test:stdout", (data: EventData.TestStdout) =>
+    process.stdout.write(`${indent(data.message.trimEnd())}\n`),
+  );
+  for await (const _ of stream);
+}
+
+process.chdir(`${import.meta.dirname}/..`);
+const tally: Tally = { passed: 0, failures: [], skipped: [] };
+for (const [suite, files] of suites(process.argv.slice(2))) {
+  const started = Date.now();
+  const before = tally.passed;
+  console.log(`▶ ${suite} (${files.length} files)`);
+  await runSuite(files, HEAVY.includes(suite), tally);
+  console.log(`  ${tally.passed - before} passed in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+}
+
+if (tally.failures.length > 0) {
+  console.log(`\nFailures:`);
+  for (const { where, name, error } of tally.failures) console.log(`✗ ${where}  ${name}\n${indent(error)}`);
+}
+console.log(`${tally.passed} passed, ${tally.failures.length} failed, ${tally.skipped.length} skipped`);
+process.exit(tally.failures.length > 0 || tally.passed === 0 ? 1 : 0);
