@@ -1,0 +1,257 @@
+/**
+ * Speaks control.sock v1 with one sandbox's guest: commands out, acks matched by id, events to the turn that listens.
+ * Everything heard is a claim of the sandbox: events reach only the turn they name, and only if this worker runs it
+ * in this very sandbox. Never decides about turns.
+ */
+import { Fault } from "../lib/errors.ts";
+import type { Logger } from "../lib/logging.ts";
+import type { AgentState, FromGuest, GuestTurn, ToGuest, TurnEvent } from "./contracts.ts";
+import type { ControlHandler, ControlPort } from "./control/hub.ts";
+import type { GuestFrame } from "./control/messages.ts";
+import type { HelloFrame } from "./control/schema.ts";
+
+/** A successful answer. */
+export type GuestAck = Extract<FromGuest, { type: "ack"; ok: true }>;
+type Refusal = Extract<FromGuest, { type: "ack"; ok: false }>;
+/** A command that is answered, without its id. */
+type Command = DistributiveOmit<Extract<ToGuest, { id: number }>, "id">;
+type DistributiveOmit<T, K extends keyof T> = T extends unknown ? Omit<T, K> : never;
+
+/** How a turn hears its agent. */
+export interface TurnListener {
+  event(seq: number, event: TurnEvent): void;
+  /** A new connection of the same life: commands may be sent again. */
+  up(): void;
+  /** The sandbox's life ended; nothing more will come. Code: `out-of-memory`, `agent-crashed` … */
+  gone(code: string): void;
+}
+
+/** What the manager of sandboxes hears. */
+export interface AgentWatcher {
+  changed(): void;
+}
+
+/** An ack is due within this; progress comes as events. */
+const ACK_MS = 5_000;
+
+interface Pending {
+  resolve(ack: GuestAck): void;
+  reject(error: Fault): void;
+  timer: NodeJS.Timeout;
+}
+
+interface Subscription {
+  listener: TurnListener;
+  /** Highest seq handed on: replays are dropped here. */
+  seq: number;
+}
+
+/** See the module's header. */
+export class AgentClient implements ControlHandler {
+  readonly sandboxId: string;
+  readonly #port: ControlPort;
+  readonly #log: Logger;
+  readonly #watcher: AgentWatcher;
+  readonly #pending = new Map<number, Pending>();
+  readonly #turns = new Map<string, Subscription>();
+  #guestTurns: GuestTurn[] = [];
+  #conn = 0;
+  #bootId = "";
+  #agent: AgentState = "cold";
+  #nextId = 1;
+
+  constructor(options: { sandboxId: string; port: ControlPort; log: Logger; watcher: AgentWatcher }) {
+    this.sandboxId = options.sandboxId;
+    this.#port = options.port;
+    this.#log = options.log;
+    this.#watcher = options.watcher;
+  }
+
+  get connected(): boolean {
+    return this.#conn !== 0;
+  }
+
+  /** Life of the guest that spoke last. */
+  get bootId(): string {
+    return this.#bootId;
+  }
+
+  get agent(): AgentState {
+    return this.#agent;
+  }
+
+  /** A turn runs inside, also one that no worker listens to at present. */
+  get busy(): boolean {
+    return this.#agent === "busy" || this.#guestTurns.some((turn) => turn.state === "running");
+  }
+
+  // — commands —
+
+  /** Starts the warm agent; acked at once, progress shows in {@link agent}. */
+  async warm(): Promise<void> {
+    await this.#ask({ type: "warm" });
+  }
+
+  run(command: {
+    turnId: string;
+    fence: number;
+    sessionKey: string;
+    text: string;
+    mode: "warm" | "oneshot";
+    timeoutMs: number;
+  }): Promise<GuestAck> {
+    return this.#ask({ type: "run", ...command });
+  }
+
+  cancel(turnId: string, fence: number): Promise<GuestAck> {
+    return this.#ask({ type: "cancel", turnId, fence });
+  }
+
+  /** Asks for the events after what was handed on already (all of them for a new listener). */
+  attach(turnId: string, fence: number): Promise<GuestAck> {
+    return this.#ask({ type: "attach", turnId, fence, afterSeq: this.#turns.get(turnId)?.seq ?? 0 });
+  }
+
+  /** The turn is settled: the guest may forget its journal. Best effort; the journal is bounded anyway. */
+  received(turnId: string, seq: number): void {
+    this.#guestTurns = this.#guestTurns.filter((turn) => turn.turnId !== turnId);
+    if (this.connected) this.#port.send(this.sandboxId, this.#conn, { type: "received", turnId, seq });
+  }
+
+  /** Rejects with `agent-busy` when a turn or a background process runs. */
+  async quiesce(): Promise<void> {
+    await this.#ask({ type: "quiesce" });
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#ask({ type: "shutdown" });
+  }
+
+  /** One piece of a file; used by `files.ts`. */
+  putChunk(piece: { path: string; offset: number; data: string; last: boolean }): Promise<GuestAck> {
+    return this.#ask({ type: "file.put", ...piece });
+  }
+
+  getChunk(path: string, offset: number): Promise<GuestAck> {
+    return this.#ask({ type: "file.get", path, offset });
+  }
+
+  // — turns —
+
+  /** Hands the turn's events to `listener`, each seq once. Returns the unsubscriber. */
+  listen(turnId: string, listener: TurnListener): () => void {
+    const subscription = { listener, seq: 0 };
+    this.#turns.set(turnId, subscription);
+    return () => {
+      if (this.#turns.get(turnId) === subscription) this.#turns.delete(turnId);
+    };
+  }
+
+  /** The launcher saw this life end. */
+  gone(code: string): void {
+    this.#conn = 0;
+    this.#agent = "cold";
+    this.#guestTurns = [];
+    this.#bootId = "";
+    this.#rejectAll("the sandbox ended");
+    for (const { listener } of [...this.#turns.values()]) listener.gone(code);
+  }
+
+  // — what the hub calls —
+
+  up(hello: HelloFrame, conn: number): void {
+    this.#conn = conn;
+    this.#bootId = hello.bootId;
+    this.#agent = hello.agent;
+    this.#guestTurns = hello.turns;
+    this.#watcher.changed();
+    for (const { listener } of [...this.#turns.values()]) listener.up();
+  }
+
+  down(reason: string): void {
+    this.#conn = 0;
+    this.#log.info({ sandboxId: this.sandboxId, reason }, "guest connection ended");
+    this.#rejectAll(`connection lost: ${reason}`);
+    this.#watcher.changed();
+  }
+
+  frame(frame: GuestFrame): void {
+    switch (frame.type) {
+      case "ack":
+        this.#acked(frame);
+        break;
+      case "event":
+        this.#event(frame);
+        break;
+      case "agent":
+        this.#agent = frame.state;
+        this.#log.info(
+          { sandboxId: this.sandboxId, state: frame.state, detail: frame.detail, ms: frame.ms },
+          "agent state",
+        );
+        this.#watcher.changed();
+        break;
+      case "log":
+        this.#log[frame.level]({ sandboxId: this.sandboxId, guest: frame.message }, "guest says");
+    }
+  }
+
+  #event(frame: Extract<GuestFrame, { type: "event" }>): void {
+    const { kind } = frame.event;
+    if (kind === "final" || kind === "failed" || kind === "cancelled")
+      this.#guestTurns = this.#guestTurns.filter((turn) => turn.turnId !== frame.turnId);
+    const subscription = this.#turns.get(frame.turnId);
+    if (!subscription || frame.seq <= subscription.seq) return;
+    subscription.seq = frame.seq;
+    subscription.listener.event(frame.seq, frame.event);
+  }
+
+  #acked(frame: GuestAck | Refusal): void {
+    const pending = this.#pending.get(frame.id);
+    if (!pending) return;
+    this.#pending.delete(frame.id);
+    clearTimeout(pending.timer);
+    if (frame.ok) pending.resolve(frame);
+    else
+      pending.reject(
+        new Fault({
+          code: `guest-${frame.error}`,
+          message: `guest of ${this.sandboxId} refused: ${frame.error}: ${frame.message}`,
+        }),
+      );
+  }
+
+  #ask(command: Command): Promise<GuestAck> {
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<GuestAck>();
+    if (!this.connected) {
+      reject(this.#unreachable(`${command.type}: no connection`, true));
+      return promise;
+    }
+    const timer = setTimeout(() => {
+      this.#pending.delete(id);
+      reject(this.#unreachable(`${command.type}: no answer in ${ACK_MS} ms`, false));
+    }, ACK_MS);
+    this.#pending.set(id, { resolve, reject, timer });
+    this.#port.send(this.sandboxId, this.#conn, { ...command, id } as ToGuest);
+    return promise;
+  }
+
+  #rejectAll(why: string): void {
+    for (const { reject, timer } of this.#pending.values()) {
+      clearTimeout(timer);
+      reject(this.#unreachable(why, false));
+    }
+    this.#pending.clear();
+  }
+
+  /** `certain`: the command was never sent. */
+  #unreachable(what: string, certain: boolean): Fault {
+    return new Fault({
+      code: "agent-unreachable",
+      message: `guest of ${this.sandboxId}: ${what}`,
+      retryable: true,
+      certain,
+    });
+  }
+}

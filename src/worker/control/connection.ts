@@ -1,0 +1,163 @@
+/**
+ * One accepted connection of a guest, inside the control thread: caps, back-pressure, decoding, heartbeat.
+ * A connection may use only its share: `quantum` frames per round of the loop, its buckets' bytes and frames per second,
+ * and `maxUnhandled` frames that the main thread hasn't handled yet. Beyond that its socket is paused, so that
+ * the kernel holds the flood back at its source.
+ */
+import type { Socket } from "node:net";
+import { type FromGuest, MAX_FRAME, type ToGuest } from "../contracts.ts";
+import { type BucketLimits, TokenBucket } from "./bucket.ts";
+import { encodeFrame, FrameBuffer, ProtocolViolation, parseFrame } from "./frames.ts";
+
+/** Caps of one connection. */
+export interface ConnectionCaps {
+  frames: BucketLimits;
+  bytes: BucketLimits;
+  quantum: number;
+  maxUnhandled: number;
+  /** Bytes that may wait for a guest that doesn't read. */
+  maxUnread: number;
+  heartbeatMs: number;
+  /** Heartbeats without a word after which the guest is taken for gone. */
+  heartbeatsLost: number;
+}
+
+/** What happens on a connection. */
+export interface ConnectionEvents {
+  frame(frame: FromGuest): void;
+  /** Once, after which nothing follows. `violation` = the guest broke a rule. */
+  end(reason: string, violation: boolean): void;
+}
+
+/** See the module's header. */
+export class GuestConnection {
+  readonly #socket: Socket;
+  readonly #caps: ConnectionCaps;
+  readonly #events: ConnectionEvents;
+  readonly #buffer = new FrameBuffer();
+  readonly #frames: TokenBucket;
+  readonly #bytes: TokenBucket;
+  #unhandled = 0;
+  #scheduled = false;
+  #ended = false;
+  #held = false;
+  #timer: NodeJS.Timeout | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #silentBeats = 0;
+  #pings = 0;
+
+  constructor(socket: Socket, caps: ConnectionCaps, events: ConnectionEvents) {
+    this.#socket = socket;
+    this.#caps = caps;
+    this.#events = events;
+    const now = performance.now();
+    this.#frames = new TokenBucket(caps.frames, now);
+    this.#bytes = new TokenBucket(caps.bytes, now);
+    socket.on("data", (chunk: Buffer) => this.#onData(chunk));
+    socket.on("error", (error) => this.close(error.message));
+    socket.on("close", () => this.close("the guest closed the connection"));
+  }
+
+  /** Queues a message; a guest that doesn't read its socket is cut off. */
+  send(message: ToGuest): void {
+    if (this.#ended) return;
+    this.#socket.write(encodeFrame(message));
+    if (this.#socket.writableLength > this.#caps.maxUnread) this.close("the guest does not read", true);
+  }
+
+  /**
+   * Starts or stops pinging. Counts beats, not time: after this process itself was stopped for a while, one late
+   * beat says nothing about the guest.
+   */
+  heartbeat(on: boolean): void {
+    clearInterval(this.#heartbeat);
+    this.#heartbeat = undefined;
+    this.#silentBeats = 0;
+    if (!on || this.#ended) return;
+    const ping = () => this.send({ type: "ping", n: ++this.#pings });
+    this.#heartbeat = setInterval(() => {
+      this.#silentBeats++;
+      if (this.#silentBeats >= this.#caps.heartbeatsLost) this.close("no heartbeat");
+      else ping();
+    }, this.#caps.heartbeatMs);
+    ping();
+  }
+
+  /** Leaves what follows unread, e.g. until the hello was judged. */
+  hold(on: boolean): void {
+    this.#held = on;
+    if (!on) this.handled(1);
+  }
+
+  /** The main thread has handled `count` frames of this connection. */
+  handled(count: number): void {
+    this.#unhandled = Math.max(0, this.#unhandled - count);
+    if (this.#buffer.length > 0) this.#schedule();
+  }
+
+  close(reason: string, violation = false): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#heartbeat);
+    this.#socket.destroy();
+    this.#events.end(reason, violation);
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#ended) return;
+    this.#buffer.push(chunk);
+    // One whole frame more than the one in hand is enough to go on with.
+    if (this.#buffer.length > MAX_FRAME + 4) this.#socket.pause();
+    this.#schedule();
+  }
+
+  #schedule(delayMs = 0): void {
+    if (this.#scheduled || this.#ended) return;
+    this.#scheduled = true;
+    const run = () => {
+      this.#scheduled = false;
+      this.#timer = undefined;
+      this.#round();
+    };
+    // setImmediate, not a loop: other connections get their round in between.
+    if (delayMs > 0) this.#timer = setTimeout(run, delayMs);
+    else setImmediate(run);
+  }
+
+  #round(): void {
+    try {
+      for (let i = 0; i < this.#caps.quantum && !this.#ended && !this.#held; i++) {
+        const size = this.#buffer.peek();
+        if (size === undefined) {
+          this.#socket.resume();
+          return;
+        }
+        const now = performance.now();
+        const wait = Math.max(this.#frames.waitFor(1, now), this.#bytes.waitFor(size, now));
+        const behind = this.#unhandled >= this.#caps.maxUnhandled;
+        if (wait > 0 || behind) {
+          this.#socket.pause();
+          // When the main thread is behind, `handled` starts the next round.
+          if (wait > 0 && !behind) this.#schedule(wait);
+          return;
+        }
+        this.#frames.take(1);
+        this.#bytes.take(size);
+        this.#deliver(parseFrame(this.#buffer.shift(size)));
+        if (size > MAX_FRAME / 8) break; // a big frame is a round of its own
+      }
+      if (!this.#held) this.#schedule();
+    } catch (error) {
+      if (!(error instanceof ProtocolViolation)) throw error;
+      this.close(error.message, true);
+    }
+  }
+
+  #deliver(frame: FromGuest): void {
+    this.#silentBeats = 0;
+    if (frame.type === "pong") return;
+    this.#unhandled++;
+    this.#events.frame(frame);
+  }
+}
