@@ -48,7 +48,7 @@ export type FromGuest =
       sandbox: string;
       bootId: string;
       agent: AgentState;
-      /** Highest fence seen: a command with a lower one is refused. */
+      /** Highest fence seen; informative. */
       fence: number;
       turns: GuestTurn[];
     }
@@ -70,7 +70,12 @@ export type GuestError =
   | "file-error"
   | "too-large";
 
-/** Host → guest. `id` is answered by exactly one `ack`. Commands of a turn carry turnId and fence. */
+/**
+ * Host → guest. `id` is answered by exactly one `ack`. Commands of a turn carry turnId and fence. Fences count per
+ * conversation, and a sandbox may serve several at once: a command with a lower fence than the highest seen *for its
+ * sessionKey* (cancel, attach: for its turn) is `stale-fence`. The highest fence of a sessionKey is remembered after its
+ * turn was forgotten, so that a worker that slept can't start a finished turn again.
+ */
 export type ToGuest =
   | { type: "welcome"; v: number }
   | { type: "ping"; n: number }
