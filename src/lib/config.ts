@@ -7,35 +7,15 @@ import { z } from "zod";
 import { type ConfigSource, readYaml } from "./config-file.ts";
 import { Fault } from "./errors.ts";
 
-const Port = z.number().int().min(0).max(65_535);
-const HttpUrl = z.url({ protocol: /^https?$/ });
+const HttpUrl = z.url({ protocol: /^https?$/, error: "expected an http or https URL" });
+const UserId = z.preprocess(String, z.string().regex(/^\d{1,20}$/, "expected a numeric user id"));
 
-/** What an operator may say about an inference provider; the rest is known to the gateway by `kind`. */
-export const ProviderConfig = z.strictObject({
-  /** A provider that the gateway knows by name; `compatible` = any URL that speaks OpenAI chat completions. */
-  kind: z.enum([
-    "defapi",
-    "nvidia",
-    "openai",
-    "anthropic",
-    "gemini",
-    "openrouter",
-    "ollama",
-    "vllm",
-    "compatible",
-    "demo",
-  ]),
-  baseUrl: HttpUrl.optional(),
-  model: z.string().max(128).optional(),
-});
-export type ProviderConfig = z.infer<typeof ProviderConfig>;
-
-/** Everything that may be configured. Every key has a default. */
-export const Config = z.strictObject({
+/** Everything that may be configured but `inference:`, which the gateway knows. Every key has a default. */
+const Config = z.strictObject({
   redis: z
     .strictObject({
       /** Absent: an embedded server on a unix socket in the home. */
-      url: z.url({ protocol: /^rediss?$/ }).optional(),
+      url: z.url({ protocol: /^rediss?$/, error: "expected a redis or rediss URL" }).optional(),
       /** `asserted`: the server forbids CONFIG and the operator vouches for durability (RELIABILITY §6). */
       durability: z.enum(["checked", "asserted"]).default("checked"),
     })
@@ -45,39 +25,26 @@ export const Config = z.strictObject({
       driver: z.enum(["process", "docker"]).default("process"),
       /** `best_effort`: serve although a required layer is missing, and say so everywhere. */
       protections: z.enum(["hard_requirement", "best_effort"]).default("hard_requirement"),
-      /** Bytes of memory per sandbox; absent: the blueprint's. */
-      memoryBytes: z
-        .number()
-        .int()
-        .min(256 << 20)
-        .optional(),
-    })
-    .prefault({}),
-  inference: z
-    .strictObject({
-      /** Name in `providers`, or a kind; absent: the one whose key is there, else `demo`. */
-      provider: z.string().max(64).optional(),
-      model: z.string().max(128).optional(),
-      providers: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/), ProviderConfig).default({}),
     })
     .prefault({}),
   telegram: z
     .strictObject({
-      /** Numeric user ids that are let in. Empty: nobody. */
-      allowedUsers: z
-        .array(
-          z
-            .union([z.string(), z.number()])
-            .pipe(z.coerce.string().regex(/^\d{1,20}$/, "expected numeric user ids")),
-        )
-        .default([]),
+      /** Who is let in. Empty: nobody. */
+      allowedUsers: z.array(UserId).default([]),
       apiRoot: HttpUrl.default("https://api.telegram.org"),
     })
     .prefault({}),
-  console: z.strictObject({ port: Port.default(0) }).prefault({}),
   log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
+  /** Checked by the schema that is handed in; passed on as it is. */
+  inference: z.unknown(),
 });
 export type Config = z.infer<typeof Config>;
+
+/** What the gateway brings: the schema of `inference:` and which variables hold vendors' keys. */
+export interface InferenceParts {
+  schema: z.ZodType;
+  keys: { variable: string; provider: string }[];
+}
 
 /** A secret that came by the environment and where it belongs. */
 export interface SecretSource {
@@ -91,29 +58,23 @@ export interface SecretSource {
 /** Result of {@link resolveConfig}. */
 export interface ResolvedConfig {
   config: Config;
-  /** The provider that is used where a profile names none. */
-  provider: string;
   secrets: SecretSource[];
   /** Sentences for the operator: what was chosen for want of a setting. */
   notices: string[];
 }
 
-/** Variables whose values are secrets. Order is the order of preference in messages, nothing else. */
-const SECRETS: { variable: string; process: SecretSource["process"]; name: string; provider?: string }[] = [
-  { variable: "TELEGRAM_BOT_TOKEN", process: "telegram-bridge", name: "bot-token" },
-  ...["defapi", "nvidia", "openai", "anthropic", "gemini", "openrouter"].map((provider) => ({
-    variable: `${provider.toUpperCase()}_API_KEY`,
-    process: "gateway" as const,
-    name: `${provider}.key`,
-    provider,
-  })),
-];
+/** What the command line may override. */
+export interface ConfigFlags {
+  driver?: string | undefined;
+}
 
-/** Names of all variables that hold secrets: none of them is passed on to a child process. */
-export const SECRET_VARIABLES: readonly string[] = SECRETS.map((secret) => secret.variable);
+interface Override {
+  path: string[];
+  read?: (text: string) => unknown;
+}
 
-/** Variable → path in the configuration, and how its text is read. */
-const VARIABLES: Record<string, { path: [string, string]; read?: (text: string) => unknown }> = {
+/** Variable or flag → path in the configuration, and how its text is read. Flags come last: they win. */
+const OVERRIDES: Record<string, Override> = {
   REDIS_URL: { path: ["redis", "url"] },
   TELEGRAM_ALLOWED_USERS: {
     path: ["telegram", "allowedUsers"],
@@ -122,25 +83,14 @@ const VARIABLES: Record<string, { path: [string, string]; read?: (text: string) 
   TELEGRAM_API_ROOT: { path: ["telegram", "apiRoot"] },
   NEMOCLAW_DRIVER: { path: ["sandbox", "driver"] },
   NEMOCLAW_PROTECTIONS: { path: ["sandbox", "protections"] },
-  NEMOCLAW_PROVIDER: { path: ["inference", "provider"] },
-  NEMOCLAW_MODEL: { path: ["inference", "model"] },
-  NEMOCLAW_PORT: { path: ["console", "port"], read: Number },
+  NEMOCLAW_PROVIDER: { path: ["inference", "default", "provider"] },
+  NEMOCLAW_MODEL: { path: ["inference", "default", "model"] },
   NEMOCLAW_LOG_LEVEL: { path: ["log", "level"] },
+  "--driver": { path: ["sandbox", "driver"] },
 };
 
-/** What the command line may override. */
-export interface ConfigFlags {
-  driver?: string | undefined;
-  port?: string | undefined;
-}
-
-const FLAGS: Record<keyof ConfigFlags, { path: [string, string]; read?: (text: string) => unknown }> = {
-  driver: { path: ["sandbox", "driver"] },
-  port: { path: ["console", "port"], read: Number },
-};
-
-/** Where a value was set by something other than the file: path joined by `.` → name of the variable or flag. */
-type Origins = Map<string, string>;
+/** File name of the bot's token below `secrets/telegram-bridge/`. */
+export const BOT_TOKEN = "bot-token";
 
 /**
  * Puts the configuration together.
@@ -151,68 +101,106 @@ export function resolveConfig(input: {
   file: { path: string; text: string | undefined };
   env: NodeJS.ProcessEnv;
   flags?: ConfigFlags;
+  inference: InferenceParts;
   /** Providers whose key lies in a file already, from an earlier start. */
   storedKeys?: string[];
 }): ResolvedConfig {
   const source = readYaml(input.file.path, input.file.text);
   const merged = structuredClone(source.value) as Record<string, unknown>;
-  const origins: Origins = new Map();
-  for (const [variable, { path, read }] of Object.entries(VARIABLES))
-    override(merged, origins, variable, path, input.env[variable], read);
-  for (const [flag, { path, read }] of Object.entries(FLAGS))
-    override(merged, origins, `--${flag}`, path, input.flags?.[flag as keyof ConfigFlags], read);
-
-  const parsed = Config.safeParse(merged);
-  if (!parsed.success) throw invalid(parsed.error.issues[0]!, source, origins);
-
-  const secrets = SECRETS.flatMap(({ variable, process, name }) => {
-    const value = input.env[variable]?.trim();
-    return value ? [{ variable, process, name, value }] : [];
-  });
-  const keyed = SECRETS.filter(
-    ({ provider, variable }) =>
-      provider && (input.env[variable]?.trim() || input.storedKeys?.includes(provider)),
-  ).map(({ provider }) => provider!);
-  const { provider, notices } = chooseProvider(parsed.data, keyed);
-  return { config: parsed.data, provider, secrets, notices };
-}
-
-/** An empty variable counts as unset. */
-function override(
-  target: Record<string, unknown>,
-  origins: Origins,
-  name: string,
-  [section, key]: [string, string],
-  text: string | undefined,
-  read: (text: string) => unknown = (value) => value,
-): void {
-  if (text === undefined || text === "") return;
-  target[section] = { ...(target[section] as object | undefined), [key]: read(text) };
-  origins.set(`${section}.${key}`, name);
-}
-
-/** Configured, else the only one with a key, else the demo. */
-function chooseProvider(config: Config, keyed: string[]): { provider: string; notices: string[] } {
-  if (config.inference.provider) return { provider: config.inference.provider, notices: [] };
-  const [only, ...more] = [...new Set(keyed)];
-  if (only && more.length === 0) return { provider: only, notices: [] };
-  if (only) {
-    const names = [only, ...more].join(", ");
-    const notice = `Keys of several providers are there (${names}): set inference.provider in config.yaml or NEMOCLAW_PROVIDER. Using the built-in demo model.`;
-    return { provider: "demo", notices: [notice] };
+  const origins = new Map<string, string>();
+  const given: Record<string, string | undefined> = { ...input.env, "--driver": input.flags?.driver };
+  for (const [name, { path, read }] of Object.entries(OVERRIDES)) {
+    const text = given[name];
+    if (text === undefined || text === "") continue; // An empty variable counts as unset.
+    put(merged, path, read ? read(text) : text);
+    origins.set(path.join("."), name);
   }
-  const notice =
-    "No provider key is set: the built-in demo model answers (no AI). Set e.g. DEFAPI_API_KEY, OPENAI_API_KEY or ANTHROPIC_API_KEY.";
-  return { provider: "demo", notices: [notice] };
+  const secrets = secretsIn(input.env, input.inference.keys);
+  const notices: string[] = [];
+  if (get(merged, ["inference", "default", "provider"]) === undefined) {
+    const keyed = [...secrets.map((secret) => secret.provider ?? ""), ...(input.storedKeys ?? [])];
+    const { provider, notice } = chooseProvider([...new Set(keyed.filter(Boolean))]);
+    put(merged, ["inference", "default", "provider"], provider);
+    if (notice) notices.push(notice);
+  }
+  const schema = Config.extend({ inference: input.inference.schema });
+  const parsed = schema.safeParse(merged);
+  if (!parsed.success) throw invalid(parsed.error.issues[0]!, source, origins);
+  return {
+    config: parsed.data,
+    secrets: secrets.map(({ variable, process, name, value }) => ({ variable, process, name, value })),
+    notices,
+  };
+}
+
+/** Secrets of the environment; where two variables name one secret, the first counts. */
+function secretsIn(
+  env: NodeJS.ProcessEnv,
+  keys: InferenceParts["keys"],
+): (SecretSource & { provider?: string })[] {
+  const known = [
+    { variable: "TELEGRAM_BOT_TOKEN", process: "telegram-bridge" as const, name: BOT_TOKEN },
+    ...keys.map((key) => ({ ...key, process: "gateway" as const, name: `${key.provider}.key` })),
+  ];
+  const found = known.flatMap((secret) => {
+    const value = env[secret.variable]?.trim();
+    return value ? [{ ...secret, value }] : [];
+  });
+  const first = (name: string) => found.find((secret) => secret.name === name);
+  return found.filter((secret) => first(secret.name) === secret);
+}
+
+/** The only provider with a key, else the demo. */
+function chooseProvider(keyed: string[]): { provider: string; notice?: string } {
+  const [only, ...more] = keyed;
+  if (only && more.length === 0) return { provider: only };
+  if (only) {
+    return {
+      provider: "demo",
+      notice: `There are keys of several providers (${keyed.join(", ")}): choose one by inference.default.provider in config.yaml or NEMOCLAW_PROVIDER. Until then the built-in demo model answers.`,
+    };
+  }
+  return {
+    provider: "demo",
+    notice:
+      "No provider key is set: the built-in demo model answers; it is no AI. Set for example DEFAPI_API_KEY, OPENAI_API_KEY or ANTHROPIC_API_KEY.",
+  };
+}
+
+const asMap = (value: unknown): Record<string, unknown> | undefined =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
+
+function get(target: unknown, path: string[]): unknown {
+  return path.reduce<unknown>((at, key) => asMap(at)?.[key], target);
+}
+
+/** Sets a value, making the mappings above it. A parent that is no mapping is left for the schema to refuse. */
+function put(target: Record<string, unknown>, path: string[], value: unknown): void {
+  const [key = "", ...rest] = path;
+  if (rest.length === 0) {
+    target[key] = value;
+    return;
+  }
+  target[key] ??= {};
+  const child = asMap(target[key]);
+  if (child) put(child, rest, value);
 }
 
 /** One wrong value as a sentence that says where it was written. */
-function invalid(issue: z.core.$ZodIssue, source: ConfigSource, origins: Origins): Fault {
+function invalid(issue: z.core.$ZodIssue, source: ConfigSource, origins: Map<string, string>): Fault {
   const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
   const path = unknown === undefined ? issue.path : [...issue.path, unknown];
-  const dotted = path.map(String).join(".");
-  const origin = origins.get(path.slice(0, 2).map(String).join("."));
+  const prefixes = path.map((_, i) =>
+    path
+      .slice(0, i + 1)
+      .map(String)
+      .join("."),
+  );
+  const origin = prefixes.map((prefix) => origins.get(prefix)).find(Boolean);
   const where = origin ?? source.locate(path, unknown === undefined ? "value" : "key");
-  const what = unknown === undefined ? `${dotted}: ${issue.message}` : `there is no setting ${dotted}`;
+  const what =
+    unknown === undefined ? `${prefixes.at(-1)}: ${issue.message}` : `there is no setting ${prefixes.at(-1)}`;
   return new Fault({ code: "config-invalid", message: `${where}: ${what}` });
 }
