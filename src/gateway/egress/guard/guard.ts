@@ -1,0 +1,174 @@
+/**
+ * The address guard: after a policy allowed a destination by name, this decides which address may be dialled. It asks
+ * the resolver once, judges every answer, and hands out the checked addresses; nobody else resolves, and what was
+ * checked is what is dialled. It never loosens itself: only `Allowance`, made from the operator's own file, opens
+ * anything that isn't public.
+ */
+import { networkInterfaces } from "node:os";
+import type { Authority } from "./authority.ts";
+import { classifyAddress } from "./classify.ts";
+import { type Cidr, contains, type Ip, parseIp } from "./ip.ts";
+import { classifyName, type NameClass, OPENABLE_NAMES } from "./names.ts";
+import { type AddressClass, CONTROL_PORTS, OPENABLE } from "./ranges.ts";
+import type { Resolver } from "./resolver.ts";
+
+/** What the rule that allowed the name permits the guard to open. Rules from taps and presets give `NO_ALLOWANCE`. */
+export interface Allowance {
+  /** An exact-host rule of the operator's file: openable ranges and names are open. */
+  readonly exactOperator: boolean;
+  /** That rule names the port (a rule for any port doesn't open control-plane ports). */
+  readonly portNamed: boolean;
+  /** The rule limits the answers to these networks, which also opens openable ranges in them. Operator's file only. */
+  readonly allowedIps?: readonly Cidr[];
+}
+
+/** Public addresses only. */
+export const NO_ALLOWANCE: Allowance = { exactOperator: false, portNamed: false };
+
+/** Why the guard refused. Everything but the `resolver_*` ones is reported to the sandbox as `ssrf_blocked`. */
+export type GuardReason =
+  | Exclude<AddressClass, "public">
+  | Exclude<NameClass, "public">
+  | "own_address"
+  | "self_connection"
+  | "control_port"
+  | "not_in_allowed_ips"
+  | "bad_answer"
+  | "resolver_empty"
+  | "resolver_failed"
+  | "resolver_timeout";
+
+/** Addresses to dial, in the resolver's order, or the reason for none. `address` is for the audit, never for the guest. */
+export type GuardVerdict =
+  | { readonly ok: true; readonly addresses: readonly Ip[] }
+  | { readonly ok: false; readonly reason: GuardReason; readonly address?: string };
+
+/** What the guard needs from outside. */
+export interface GuardOptions {
+  readonly resolver: Resolver;
+  /** Time for one lookup, all record types. Default 5 s. */
+  readonly resolveTimeoutMs?: number;
+  /** Addresses of this host's interfaces; read at most every 2 s. Default: the system's. */
+  readonly ownAddresses?: () => readonly string[];
+}
+
+/** Port of the forwarder inside every sandbox; a request for it is a loop. */
+const FORWARDER_PORT = 3128;
+const MAX_ANSWERS = 64;
+
+/** The guard. One per gateway. */
+export interface Guard {
+  /**
+   * Judges what can be judged without a resolver: the name, a literal address, the port. Undefined when nothing speaks
+   * against it. Called before anybody is asked for approval, so that no card is shown that couldn't take effect.
+   */
+  precheck(target: Authority, allowance: Allowance): Exclude<GuardVerdict, { ok: true }> | undefined;
+  /** Resolves once and judges every answer; one bad answer refuses all. Never rejects. */
+  check(target: Authority, allowance: Allowance, signal?: AbortSignal): Promise<GuardVerdict>;
+  /** Judges one address again (`socket.remoteAddress` after the dial). */
+  judge(ip: Ip, port: number, allowance: Allowance): GuardReason | undefined;
+}
+
+/** Makes a guard. */
+export function createGuard(options: GuardOptions): Guard {
+  const own = cachedOwnAddresses(options.ownAddresses ?? interfaceAddresses);
+  const timeoutMs = options.resolveTimeoutMs ?? 5_000;
+
+  const judge = (ip: Ip, port: number, allowance: Allowance): GuardReason | undefined => {
+    const { class: cls, embedded } = classifyAddress(ip);
+    if (own().has(ip.text) || (embedded && own().has(embedded.text)))
+      return cls === "loopback" ? cls : "own_address";
+    if (cls !== "public") {
+      if (!OPENABLE.has(cls)) return cls;
+      if (CONTROL_PORTS.has(port)) return "control_port";
+      if (!allowance.allowedIps && !allowance.exactOperator) return cls;
+    } else if (CONTROL_PORTS.has(port) && !(allowance.exactOperator && allowance.portNamed))
+      return "control_port";
+    if (allowance.allowedIps && !allowance.allowedIps.some((network) => contains(network, ip)))
+      return "not_in_allowed_ips";
+    return undefined;
+  };
+
+  const precheck: Guard["precheck"] = (target, allowance) => {
+    if (target.ip) {
+      const reason = judge(target.ip, target.port, allowance);
+      if (!reason) return undefined;
+      const loop = reason === "loopback" && target.port === FORWARDER_PORT;
+      return { ok: false, reason: loop ? "self_connection" : reason, address: target.ip.text };
+    }
+    const cls = classifyName(target.host);
+    if (cls === "loopback_name" && target.port === FORWARDER_PORT)
+      return { ok: false, reason: "self_connection" };
+    if (cls === "public") return undefined;
+    return OPENABLE_NAMES.has(cls) && allowance.exactOperator ? undefined : { ok: false, reason: cls };
+  };
+
+  return {
+    judge,
+    precheck,
+    async check(target, allowance, signal) {
+      const early = precheck(target, allowance);
+      if (early) return early;
+      if (target.ip) return { ok: true, addresses: [target.ip] };
+      const answers = await lookup(options.resolver, target.host, timeoutMs, signal);
+      if (typeof answers === "string") return { ok: false, reason: answers };
+      const addresses: Ip[] = [];
+      for (const text of answers) {
+        const ip = parseIp(text);
+        if (!ip) return { ok: false, reason: "bad_answer", address: text.slice(0, 64) };
+        const reason = judge(ip, target.port, allowance);
+        if (reason) return { ok: false, reason, address: ip.text };
+        addresses.push(ip);
+      }
+      return { ok: true, addresses };
+    },
+  };
+}
+
+/** The resolver's answers, or the reason why there are none. The time-out holds even if the resolver ignores it. */
+async function lookup(
+  resolver: Resolver,
+  host: string,
+  timeoutMs: number,
+  outer: AbortSignal | undefined,
+): Promise<readonly string[] | GuardReason> {
+  const controller = new AbortController();
+  const giveUp = () => controller.abort();
+  const timer = setTimeout(giveUp, timeoutMs);
+  outer?.addEventListener("abort", giveUp, { once: true });
+  if (outer?.aborted) giveUp();
+  const { signal } = controller;
+  const aborted = new Promise<"resolver_timeout">((resolve) => {
+    if (signal.aborted) resolve("resolver_timeout");
+    else signal.addEventListener("abort", () => resolve("resolver_timeout"), { once: true });
+  });
+  try {
+    const answers = await Promise.race([resolver.resolve(host, signal), aborted]);
+    if (typeof answers === "string") return answers;
+    return answers.length === 0 ? "resolver_empty" : answers.slice(0, MAX_ANSWERS);
+  } catch {
+    return signal.aborted ? "resolver_timeout" : "resolver_failed";
+  } finally {
+    clearTimeout(timer);
+    outer?.removeEventListener("abort", giveUp);
+  }
+}
+
+function interfaceAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map((entry) => entry.address));
+}
+
+/** Interfaces come and go (containers, VPNs), but reading them costs a system call: at most every 2 s. */
+function cachedOwnAddresses(read: () => readonly string[]): () => ReadonlySet<string> {
+  let until = 0;
+  let known: ReadonlySet<string> = new Set();
+  return () => {
+    const now = performance.now();
+    if (now >= until) {
+      until = now + 2_000;
+      // A zone may hang on a link-local address; the canonical text has none.
+      known = new Set(read().flatMap((text) => parseIp(text.split("%")[0]!)?.text ?? []));
+    }
+    return known;
+  };
+}
