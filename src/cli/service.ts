@@ -1,0 +1,93 @@
+/**
+ * Entry of every supervised process: `node service.ts NAME HOME`. Takes its settings over IPC, runs one service, says
+ * when it is ready, and ends when it is told to or when the supervisor is gone. Never run by hand.
+ */
+import { describeError, Fault } from "../lib/errors.ts";
+import { createLogger } from "../lib/logging.ts";
+import type { RunningService, StartService } from "./services/service.ts";
+import type { FromService, ServiceSettings, ToService } from "./supervisor/messages.ts";
+import type { ServiceName } from "./supervisor/users.ts";
+
+/** Each is loaded only in its own process: no other holds its libraries. */
+const STARTERS: Record<ServiceName, () => Promise<StartService>> = {
+  launcher: async () => (await import("./services/launcher.ts")).startLauncher,
+  gateway: async () => (await import("./services/gateway.ts")).startGateway,
+  worker: async () => (await import("./services/worker.ts")).startWorker,
+  "console-bridge": async () => (await import("./services/console-bridge.ts")).startConsoleBridge,
+  "telegram-bridge": async () => (await import("./services/telegram-bridge.ts")).startTelegramBridge,
+};
+
+/** After an exception that nobody caught, and after the supervisor's death, ending may take this long. */
+const LAST_MOMENTS_MS = 3_000;
+
+const tell = (message: FromService) => {
+  if (process.connected) process.send?.(message);
+};
+
+/** Ends the process even when what is to be done before hangs. */
+function endAfter(work: Promise<unknown> | undefined, code: number, limitMs?: number): void {
+  const end = () => process.exit(code);
+  if (limitMs !== undefined) setTimeout(end, limitMs).unref();
+  Promise.resolve(work).then(end, end);
+}
+
+async function main(): Promise<void> {
+  process.umask(0o077);
+  process.on("SIGINT", () => {});
+  process.on("SIGHUP", () => {});
+  const settings = await new Promise<ServiceSettings>((resolve) => {
+    process.on("message", (message: ToService) => {
+      if (message.type === "settings") resolve(message.settings);
+      else if (message.type === "ping") tell({ type: "pong", n: message.n });
+    });
+  });
+  const { name } = settings;
+  process.title = `nemoclaw ${name}`;
+  const logger = createLogger({ process: name, level: settings.config.log.level });
+
+  let running: RunningService | undefined;
+  let ending = false;
+  const end = (
+    why: string,
+    how: (service: RunningService) => Promise<void>,
+    code: number,
+    limitMs?: number,
+  ) => {
+    if (ending) return;
+    ending = true;
+    logger.info({ why }, "ending");
+    endAfter(running && how(running), code, limitMs);
+  };
+  process.on("message", (message: ToService) => {
+    if (message.type === "drain") end("drain", (service) => service.drain(), 0);
+  });
+  process.on("SIGTERM", () => end("SIGTERM", (service) => service.drain(), 0));
+  process.on("disconnect", () =>
+    end("the supervisor is gone", (service) => service.leave?.() ?? service.drain(), 0, LAST_MOMENTS_MS),
+  );
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(event, (error: unknown) => {
+      logger.fatal({ err: error }, event);
+      end(event, (service) => service.leave?.() ?? service.drain(), 1, LAST_MOMENTS_MS);
+    });
+  }
+
+  try {
+    const start = await STARTERS[name]();
+    running = await start(settings, logger);
+    tell({ type: "ready", facts: running.facts });
+    logger.info(running.facts, "ready");
+  } catch (error) {
+    logger.error({ err: error }, "can't start");
+    const { code = "service-start", hint, retryable = true } = error instanceof Fault ? error : {};
+    const message = error instanceof Fault ? error.message : describeError(error);
+    tell({ type: "failed", code, message, hint, retryable });
+    endAfter(new Promise((resolve) => setTimeout(resolve, 50)), 1);
+  }
+}
+
+if (!process.send) {
+  process.stderr.write("This program is run by `nemoclaw start`, not by hand.\n");
+  process.exit(64);
+}
+await main();

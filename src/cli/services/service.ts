@@ -1,0 +1,19 @@
+/**
+ * What every supervised process looks like from the outside: it starts, says facts for `status`, and ends in one of two
+ * ways. One file per process beside this one wires a component to its settings.
+ */
+import type { Logger } from "../../lib/logging.ts";
+import type { ServiceSettings } from "../supervisor/messages.ts";
+
+/** A process's work, running. */
+export interface RunningService {
+  /** Shown by `nemoclaw status`. */
+  facts: Record<string, string>;
+  /** Ends in order: finishes or hands over what it has begun. */
+  drain(): Promise<void>;
+  /** Ends at once because the supervisor is gone: hands over, waits for nothing. Default: `drain`. */
+  leave?(): Promise<void>;
+}
+
+/** Starts a process's work; resolves when it really takes work. Rejects with a Fault that says why it can't. */
+export type StartService = (settings: ServiceSettings, logger: Logger) => Promise<RunningService>;

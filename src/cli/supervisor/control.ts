@@ -1,0 +1,77 @@
+/**
+ * The supervisor's own socket, `run/status.sock`: what `nemoclaw status` and `nemoclaw stop` talk to. Only the user who
+ * started the service may connect (0600). One JSON line in, one JSON line out.
+ */
+import { chmodSync, rmSync } from "node:fs";
+import { createConnection, createServer, type Server } from "node:net";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { describeError, Fault } from "../../lib/errors.ts";
+import type { ChildStatus } from "./child.ts";
+
+/** Everything that `nemoclaw status` shows. */
+export interface ServiceStatus {
+  state: "starting" | "ready" | "degraded" | "stopping";
+  pid: number;
+  version: string;
+  home: string;
+  startedAt: string;
+  redis: { where: string; pid: number; adopted: boolean };
+  services: ChildStatus[];
+  /** Protections of the sandbox, as probed at start. */
+  layers: { name: string; active: boolean; detail: string; required: boolean; fix?: string | undefined }[];
+  warnings: string[];
+}
+
+/** What may be asked. */
+export type ControlRequest = { op: "status" } | { op: "stop"; sandboxes: boolean };
+
+/** Listens; a socket file left by a killed supervisor is replaced, since the home's lock is ours. */
+export async function serveControl(
+  socket: string,
+  answer: (request: ControlRequest) => Promise<unknown>,
+): Promise<Server> {
+  rmSync(socket, { force: true });
+  const server = createServer((peer) => {
+    peer.on("error", () => peer.destroy());
+    peer.setTimeout(120_000, () => peer.destroy());
+    createInterface({ input: peer }).once("line", (line) => {
+      const reply = async () => ({
+        ok: true,
+        result: (await answer(JSON.parse(line) as ControlRequest)) ?? null,
+      });
+      reply()
+        .catch((error: unknown) => ({ ok: false, message: describeError(error) }))
+        .then((value) => peer.end(`${JSON.stringify(value)}\n`));
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(socket, resolve);
+  });
+  chmodSync(socket, 0o600);
+  return server;
+}
+
+/** Asks a running supervisor. @throws Fault `not-running` when there is none. */
+export async function askControl<T>(socket: string, request: ControlRequest): Promise<T> {
+  const peer = createConnection(socket);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      peer.once("connect", resolve);
+      peer.once("error", reject);
+    });
+  } catch (error) {
+    const denied = (error as NodeJS.ErrnoException).code === "EACCES";
+    throw new Fault({
+      code: denied ? "not-allowed" : "not-running",
+      message: denied ? `${socket} belongs to another user` : "nemoclaw is not running on this home",
+      hint: denied ? "run this as the user who started it" : "start it with: nemoclaw start",
+      cause: error,
+    });
+  }
+  peer.write(`${JSON.stringify(request)}\n`);
+  const reply = JSON.parse(await text(peer)) as { ok: true; result: T } | { ok: false; message: string };
+  if (!reply.ok) throw new Fault({ code: "control-failed", message: reply.message });
+  return reply.result;
+}

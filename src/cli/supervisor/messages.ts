@@ -1,0 +1,40 @@
+/**
+ * What supervisor and child say to each other over Node's IPC channel, and what a child is told at its start.
+ * Holds names of secret files, never a secret. When the channel closes, the supervisor is gone and the child ends.
+ */
+import type { Config } from "../../lib/config.ts";
+import type { ServiceName, Users } from "./users.ts";
+
+/** How a process reaches Redis; passwords are files that only it can read. */
+export interface RedisAccess {
+  /** Absent: the embedded server's socket. */
+  url?: string | undefined;
+  socket: string;
+}
+
+/** Everything that a process needs to know at its start. */
+export interface ServiceSettings {
+  name: ServiceName;
+  home: string;
+  hostId: string;
+  config: Config;
+  redis: RedisAccess;
+  users: Users;
+  /** Node and the agent's runtime for sandboxes (launcher only uses it). */
+  runtime: { node: string; dir: string; digest: string };
+}
+
+/** Supervisor → child. */
+export type ToService =
+  | { type: "settings"; settings: ServiceSettings }
+  /** End in order: finish or detach, flush, close, exit 0. */
+  | { type: "drain" }
+  | { type: "ping"; n: number };
+
+/** Child → supervisor. */
+export type FromService =
+  /** Its own checks have passed and it takes work. `facts` is shown by `nemoclaw status`. */
+  | { type: "ready"; facts: Record<string, string> }
+  /** It can't start; a retry won't help unless `retryable`. */
+  | { type: "failed"; code: string; message: string; hint?: string | undefined; retryable: boolean }
+  | { type: "pong"; n: number };

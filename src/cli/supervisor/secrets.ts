@@ -1,0 +1,91 @@
+/**
+ * Secrets as files of the one process that may hold each: `secrets/<process>/<name>`, 0600, owned by that process's user.
+ * They leave the environment here and are never handed on by environment or argument.
+ */
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  fchownSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { SecretSource } from "../../lib/config.ts";
+import type { Paths } from "../../lib/paths.ts";
+import type { Ids, Owner, Users } from "./users.ts";
+
+/** Writes one secret so that no other user ever could read it, and a crash leaves the old or the new one. */
+export function writeSecret(file: string, value: string, ids: Ids): void {
+  const fresh = `${file}.new`;
+  rmSync(fresh, { force: true });
+  // The directory belongs to the process's user: exclusive creation without following a link, or not at all.
+  const fd = openSync(
+    fresh,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    0o600,
+  );
+  try {
+    writeSync(fd, value);
+    if (process.getuid?.() === 0) fchownSync(fd, ids.uid, ids.gid);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(fresh, file);
+}
+
+/** Moves what came by the environment into files and forgets it in `env`. Unchanged files are left alone. */
+export function storeSecrets(
+  secrets: SecretSource[],
+  paths: Paths,
+  users: Users,
+  env: NodeJS.ProcessEnv,
+): void {
+  for (const { variable, process: owner, name, value } of secrets) {
+    const file = join(paths.secrets(owner), name);
+    if (readSecret(file) !== value) writeSecret(file, value, users[owner]);
+    delete env[variable];
+  }
+}
+
+/** A secret's text, or undefined when the file isn't there. Never follows a link. */
+export function readSecret(file: string): string | undefined {
+  try {
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      return readFileSync(fd, "utf8").trim() || undefined;
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** A password that exists from the first start on. */
+export function ensurePassword(paths: Paths, owner: Owner, name: string, users: Users): string {
+  const file = join(paths.secrets(owner), name);
+  const known = readSecret(file);
+  if (known) return known;
+  const value = randomBytes(32).toString("base64url");
+  writeSecret(file, value, users[owner]);
+  return value;
+}
+
+/** Providers whose key lies in a file from an earlier start. */
+export function storedProviderKeys(paths: Paths): string[] {
+  try {
+    return readdirSync(paths.secrets("gateway")).flatMap((name) =>
+      name.endsWith(".key") ? [name.slice(0, -4)] : [],
+    );
+  } catch {
+    return [];
+  }
+}
