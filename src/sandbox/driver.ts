@@ -113,6 +113,8 @@ export interface SandboxDriver {
   wake(id: SandboxId): Promise<SandboxInfo>;
   /** Pages a running sandbox's memory out once (after warm-up); no-op without swap. */
   trim(id: SandboxId): Promise<void>;
+  /** Kills everything inside except PID 1 and the guest, its first child. */
+  killAgent(id: SandboxId): Promise<void>;
   stats(id: SandboxId): Promise<SandboxStats>;
   inspect(id: SandboxId): Promise<SandboxInfo | undefined>;
   /** All of this host, after adopting what survived and marking what didn't as stopped. */

@@ -1,0 +1,94 @@
+/**
+ * The host-owned, read-only directory that tells a sandbox who it is, and the host directories it is built from.
+ * Must never hold a secret, and never be written while the sandbox runs.
+ */
+
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { basename, join } from "node:path";
+import type { SandboxInfo } from "../driver.ts";
+import { unreachable } from "./faults.ts";
+import { blockedAt, isRoot, makeDirectory, writeAtomic } from "./files.ts";
+import { etcFiles } from "./layout.ts";
+import { AGENT_RULES, type Arch, compileFilter } from "./seccomp/index.ts";
+
+const SCRIPTS = ["stage.pl", "gate.pl", "selftest.pl"] as const;
+const scriptText = (name: string) => readFileSync(new URL(`./inside/${name}`, import.meta.url));
+
+/** Writes everything that the sandbox finds below /run/nemoclaw/config and as its own files of /etc. */
+export function writeConfig(dir: string, info: SandboxInfo, bestEffort: boolean): void {
+  makeDirectory(dir, 0o755);
+  makeDirectory(join(dir, "etc"), 0o755);
+  const file = (name: string, content: string | Uint8Array) => writeAtomic(join(dir, name), content, 0o644);
+  const { id: sandbox, name, bootId, agent, limits } = info;
+  file("sandbox.json", `${JSON.stringify({ sandbox, name, bootId, agent, limits }, null, 1)}\n`);
+  for (const script of SCRIPTS) file(script, scriptText(script));
+  file("agent.bpf", compileFilter(AGENT_RULES, process.arch as Arch));
+  for (const [name, content] of Object.entries(etcFiles(info.name))) file(`etc/${name}`, content);
+  if (bestEffort) file("best-effort", "");
+  else rmSync(join(dir, "best-effort"), { force: true });
+}
+
+/** /bin and its like: symlinks into /usr on most systems, directories on some. */
+export function systemDirectories(): Record<string, string> {
+  const found: Record<string, string> = { usr: "directory" };
+  for (const dir of ["bin", "lib", "lib64", "sbin"]) {
+    const stat = lstatSync(`/${dir}`, { throwIfNoEntry: false });
+    if (stat?.isSymbolicLink()) found[dir] = readlinkSync(`/${dir}`);
+    else if (stat?.isDirectory()) found[dir] = "directory";
+  }
+  return found;
+}
+
+/**
+ * A directory that sandboxes can read: `dir` itself, or, where its parents are closed to other uids (a clone in /root),
+ * a copy of `parts` of it below `copies`, made once per state of the original.
+ */
+export function readableBySandboxes(dir: string, copies: string, parts: readonly string[]): string {
+  if (!isRoot) return dir;
+  const blocked = blockedAt(dir);
+  if (blocked === undefined) return dir;
+  const files = parts.flatMap((part) => [part, ...filesBelow(dir, part)]);
+  const state = files.map((file) => [
+    file,
+    statSync(join(dir, file)).mtimeMs,
+    statSync(join(dir, file)).size,
+  ]);
+  const tag = createHash("sha256")
+    .update(JSON.stringify([dir, state]))
+    .digest("hex")
+    .slice(0, 12);
+  const copy = join(copies, `${basename(dir)}-${tag}`);
+  if (!existsSync(copy)) {
+    makeDirectory(copies, 0o755);
+    if (blockedAt(copies)) throw unreachable(dir, blocked);
+    const temporary = `${copy}.tmp`;
+    rmSync(temporary, { recursive: true, force: true });
+    mkdirSync(temporary, { mode: 0o755 });
+    for (const part of parts)
+      cpSync(join(dir, part), join(temporary, part), { recursive: true, dereference: true });
+    for (const file of files) {
+      const mode = statSync(join(temporary, file)).mode;
+      chmodSync(join(temporary, file), 0o644 | (mode & 0o100 ? 0o111 : 0));
+    }
+    renameSync(temporary, copy);
+  }
+  return copy;
+}
+
+function filesBelow(dir: string, part: string): string[] {
+  if (!statSync(join(dir, part)).isDirectory()) return [];
+  return readdirSync(join(dir, part), { recursive: true }).map((name) => join(part, String(name)));
+}

@@ -1,0 +1,98 @@
+/**
+ * What a sandbox sees (LAYOUT.md), as bubblewrap's arguments. Pure.
+ * Must stay a list of what is given: nothing of the host is visible that is not named here.
+ */
+
+/** Where things are inside. */
+export const INSIDE = {
+  home: "/home/sandbox",
+  config: "/run/nemoclaw/config",
+  egress: "/run/nemoclaw/egress",
+  control: "/run/nemoclaw/control",
+  guest: "/opt/nemoclaw/guest",
+  runtime: "/opt/openclaw",
+  node: "/opt/node",
+} as const;
+
+/** User and group inside, whatever they are on the host. */
+export const INSIDE_UID = 1000;
+
+/** File descriptors that bubblewrap is started with. `gate` and `lock` reach PID 1 (gate.pl closes the first). */
+export const FD = { gate: 3, lock: 4, args: 5, seccomp: 6, info: 7 } as const;
+
+/** What the layout is made of; all paths are the host's. */
+export interface LayoutParts {
+  name: string;
+  home: string;
+  config: string;
+  egress: string;
+  control: string;
+  guest: string;
+  runtime: string;
+  node: string;
+  /** Bytes of /tmp and /dev/shm each. */
+  tmpBytes: number;
+  /** Top-level directories as this host has them: a symlink's target, or `directory`; absent ones are left out. */
+  system: Readonly<Record<string, string>>;
+}
+
+/** Files of the host's /etc that programs inside need; none tells of the host's users or network. */
+const ETC = [
+  "alternatives",
+  "ca-certificates.conf",
+  "ld.so.cache",
+  "ld.so.conf",
+  "ld.so.conf.d",
+  "localtime",
+  "mime.types",
+  "protocols",
+  "services",
+  "ssl/certs",
+  "ssl/openssl.cnf",
+  "timezone",
+];
+
+/** Files of /etc that are ours, by name. `etc/` in the config directory holds them. */
+export function etcFiles(name: string): Record<string, string> {
+  return {
+    passwd: `sandbox:x:${INSIDE_UID}:${INSIDE_UID}:sandbox:${INSIDE.home}:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
+    group: `sandbox:x:${INSIDE_UID}:\nnogroup:x:65534:\n`,
+    hosts: `127.0.0.1 localhost ${name}\n::1 localhost ip6-localhost\n`,
+    hostname: `${name}\n`,
+    "nsswitch.conf":
+      "passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\nprotocols: files\n",
+  };
+}
+
+/** The arguments, for `--args`; the program comes after them on the command line. */
+export function bwrapArguments(parts: LayoutParts): string[] {
+  const ro = (from: string, to: string) => ["--ro-bind", from, to];
+  const tmpfs = (at: string) => ["--perms", "1777", "--size", String(parts.tmpBytes), "--tmpfs", at];
+  return [
+    "--unshare-all",
+    "--unshare-user",
+    "--disable-userns",
+    ...["--uid", String(INSIDE_UID), "--gid", String(INSIDE_UID), "--hostname", parts.name],
+    ...["--new-session", "--cap-drop", "ALL", "--as-pid-1"],
+    "--clearenv",
+    ...["--setenv", "PATH", `${INSIDE.node}/bin:/usr/bin:/bin`],
+    ...["--setenv", "HOME", INSIDE.home, "--setenv", "LANG", "C.UTF-8"],
+    ...Object.entries(parts.system).flatMap(([dir, target]) =>
+      target === "directory" ? ro(`/${dir}`, `/${dir}`) : ["--symlink", target, `/${dir}`],
+    ),
+    ...["--perms", "0755", "--dir", "/etc"],
+    ...ETC.flatMap((file) => ["--ro-bind-try", `/etc/${file}`, `/etc/${file}`]),
+    ...["--symlink", "../usr/lib/os-release", "/etc/os-release"],
+    ...Object.keys(etcFiles(parts.name)).flatMap((file) => ro(`${parts.config}/etc/${file}`, `/etc/${file}`)),
+    ...["--proc", "/proc", "--dev", "/dev", ...tmpfs("/dev/shm"), "--remount-ro", "/dev", ...tmpfs("/tmp")],
+    ...ro(parts.node, INSIDE.node),
+    ...ro(parts.runtime, INSIDE.runtime),
+    ...ro(parts.guest, INSIDE.guest),
+    ...ro(parts.config, INSIDE.config),
+    ...ro(parts.egress, INSIDE.egress),
+    ...ro(parts.control, INSIDE.control),
+    ...["--bind", parts.home, INSIDE.home],
+    ...["--remount-ro", "/", "--chdir", INSIDE.home],
+    ...["--seccomp", String(FD.seccomp), "--info-fd", String(FD.info)],
+  ];
+}
