@@ -11,7 +11,7 @@ const b = (bridge: string, rest: string) => `nc:{b:${bridge}}:${rest}`;
 /** Builders of all keys and pub/sub channels. */
 export const keys = {
   conversation: {
-    /** HASH: session, principal, bridge, deliver, seq, fence, cancelUpTo, mode … */
+    /** HASH: session, principal, bridge, seq, fence, cancelUpTo, turn (id of the unfinished turn, for bridges). */
     state: (id: string) => c(id, "state"),
     /** ZSET seq → seq of entries in state `accepted`. */
     accepted: (id: string) => c(id, "accepted"),
@@ -19,26 +19,28 @@ export const keys = {
     entries: (id: string) => c(id, "entries"),
     /** STRING, 72 h: an update was accepted (value: its AcceptResult). */
     seen: (id: string, updateKey: string) => c(id, `seen:${updateKey}`),
-    /** STRING: the unfinished TurnRecord JSON, at most one. */
+    /** HASH: the unfinished turn, at most one: fixed part as JSON in `core`, what changes as fields of its own. */
     turn: (id: string) => c(id, "turn"),
-    /** STRING with TTL 7 d: a finished TurnRecord. */
+    /** HASH with TTL 7 d: a finished turn, same fields. */
     finished: (id: string, turnId: string) => c(id, `turn:${turnId}`),
     /** LIST of answer ids not yet delivered, oldest first. */
     outbox: (id: string) => c(id, "outbox"),
-    /** HASH answerId → AnswerRecord JSON. */
+    /** HASH `<answerId>` → AnswerRecord JSON without parts; `<answerId>:n` → their number; `<answerId>:<i>` → part. */
     answers: (id: string) => c(id, "answers"),
-    /** HASH turnId → platform id of its anchor, or `sending:<attempt>`. */
+    /** HASH turnId → `sending:` or `sent:<platform id>` of its anchor. */
     anchors: (id: string) => c(id, "anchors"),
   },
   principal: {
     profile: (id: string) => p(id, "profile"),
     /** ZSET turnId → lease end (ms): running turns, for admission. */
     running: (id: string) => p(id, "running"),
+    /** ZSET conversation → when it was refused a slot (ms): rung first come, first served when one is free. */
+    waiting: (id: string) => p(id, "waiting"),
     /** HASH turnId → TurnContext JSON for the gateway. */
     turns: (id: string) => p(id, "turns"),
-    /** HASH day → usage totals; HASH fields `<day>:<model>:input` … */
+    /** HASH `<day>:input|output|micros|calls|estimated` and `<day>:<model>:input|output|micros|calls`. */
     usage: (id: string) => p(id, "usage"),
-    /** HASH reservation id → {micros, tokens, at}. */
+    /** HASH reservation id → `<tokens>:<micros>:<at>`. */
     reserved: (id: string) => p(id, "reserved"),
     sandbox: (id: string) => p(id, "sandbox"),
   },
@@ -46,6 +48,7 @@ export const keys = {
     /** ZSET conversation → mark number: conversations that may have work. */
     dirty: (host: string) => h(host, "dirty"),
     marks: (host: string) => h(host, "marks"),
+    /** STRING with TTL: the worker that acts on this host. */
     alive: (host: string) => h(host, "alive"),
   },
   bridge: {
@@ -56,10 +59,13 @@ export const keys = {
     poller: (bridge: string) => b(bridge, "poller"),
     /** STRING: the platform's read position (Telegram offset). */
     cursor: (bridge: string) => b(bridge, "cursor"),
-    /** HASH identity → when and how often a stranger knocked. */
+    /** HASH identity → `<last told>:<knocks>` of a stranger. */
     strangers: (bridge: string) => b(bridge, "strangers"),
   },
+  /** JSON {min, max}: schema versions that this data may be opened with. */
   schema: "nc:schema",
+  /** HASH: run id of the present Redis life and when it was first seen; leases get a grace period from then. */
+  life: "nc:life",
 } as const;
 
 /** Pub/sub channels: only ever hints (RELIABILITY §2). */
@@ -73,6 +79,9 @@ export const channels = {
   /** Worker host: a user types or opened a chat (principal id): wake its sandbox. */
   wake: (host: string) => `nc:wake:${host}`,
 } as const;
+
+/** Pub/sub twin of the doorbell: rings without BullMQ's round trips, and past its deduplication. */
+export const ringChannel = (host: string): string => `nc:ring:${host}`;
 
 /** BullMQ's own prefix on a host; queue name `turns`. */
 export const doorbellPrefix = (host: string): string => `{nc:q:${host}}`;

@@ -58,15 +58,22 @@ export interface TurnPort {
   markOf(conversation: string): Promise<number>;
   /** Removes the mark if it is still `mark`, no entry is accepted, no turn unfinished and the outbox mark is set. */
   clean(conversation: string, mark: number): Promise<void>;
-  /** Two scripts: a slot of the principal (lease), then the conversation; the slot is given back unless granted. */
-  claim(conversation: string, owner: string): Promise<ClaimResult>;
+  /**
+   * Two scripts: a slot of the principal (lease), then the conversation; the slot is given back unless granted.
+   * `deadOwner`: a former owner that is known to be dead (this host's worker before a restart, proved by its lock):
+   * its lease counts as ended at once.
+   */
+  claim(conversation: string, owner: string, deadOwner?: string): Promise<ClaimResult>;
   /**
    * Extends lease and slot. `lost` when fence or owner differ: stop acting, don't cancel.
    * `cancel` is true when cancelUpTo ≥ the turn's last seq.
    */
   renew(turn: TurnRecord): Promise<{ kind: "ok"; cancel: boolean } | { kind: "lost" }>;
-  /** A fenced change of an unfinished turn. `starts` is incremented when state becomes `dispatching`. */
-  advance(turn: TurnRecord, change: { state?: TurnState; bootId?: string; eventSeq?: number }): Promise<TurnRecord | undefined>;
+  /** A fenced change of an unfinished turn. `starts` is incremented when state becomes `dispatching`, once per claim. */
+  advance(
+    turn: TurnRecord,
+    change: { state?: TurnState; bootId?: string; eventSeq?: number },
+  ): Promise<TurnRecord | undefined>;
   /**
    * Ends a turn: outcome, answer into the outbox, entries removed, slot freed, outbox marked, bridge hinted.
    * Repeating it is harmless. `undefined` when the fence is stale.
@@ -85,14 +92,29 @@ export interface TurnPort {
   finished(conversation: string, turnId: string): Promise<TurnRecord | undefined>;
 }
 
+/** Which worker acts on this host; others stand by. */
+export interface HostPort {
+  /**
+   * Takes or renews the host's lease. Returns who holds it now: the caller's own id when it got it.
+   * `deadOwner`: a holder that is known to be dead, whose lease ends at once.
+   */
+  hold(owner: string, ttlMs: number, deadOwner?: string): Promise<string>;
+  release(owner: string): Promise<void>;
+}
+
 /** The doorbell (BullMQ, deduplicated by conversation, keepLastIfActive). */
 export interface DoorbellPort {
   ring(conversation: string): Promise<void>;
-  /** Starts a BullMQ worker; `handler` is called once per ring. Close drains. */
+  /**
+   * Starts a BullMQ worker and its pub/sub twin. After every ring `handler` is called at least once, never twice at
+   * once for one conversation, at most `concurrency` at once; it may run as long as the turn does. Close drains.
+   * `ring` of the result is for the sweeper: it calls the handler of this process without a way through Redis, since
+   * a killed worker's job makes BullMQ swallow rings of its conversation for up to 30 s.
+   */
   listen(
     handler: (conversation: string) => Promise<void>,
     concurrency: number,
-  ): Promise<{ pause(): Promise<void>; close(): Promise<void> }>;
+  ): Promise<{ ring(conversation: string): Promise<void>; pause(): Promise<void>; close(): Promise<void> }>;
   depth(): Promise<number>;
 }
 
@@ -128,7 +150,11 @@ export interface BridgePort {
 
 /** For worker (write) and gateway (read): which turns a sandbox has now. */
 export interface TurnContextPort {
-  begin(principal: string, context: Omit<TurnContext, "v" | "expiresAt">, ttlMs: number): Promise<void>;
+  begin(
+    principal: string,
+    context: Pick<TurnContext, "turnId" | "kind" | "scopeId" | "conversation">,
+    ttlMs: number,
+  ): Promise<void>;
   end(principal: string, turnId: string): Promise<void>;
   /** Unexpired ones, newest first. */
   current(principal: string): Promise<TurnContext[]>;
@@ -152,9 +178,19 @@ export interface UsagePort {
   settle(
     principal: string,
     reservationId: string,
-    used: { model: string; input: number; output: number; micros: number; estimated: boolean; turnId: string },
+    used: {
+      model: string;
+      input: number;
+      output: number;
+      micros: number;
+      estimated: boolean;
+      turnId: string;
+    },
   ): Promise<void>;
-  day(principal: string, day?: string): Promise<{ input: number; output: number; micros: number; calls: number }>;
+  day(
+    principal: string,
+    day?: string,
+  ): Promise<{ input: number; output: number; micros: number; calls: number }>;
 }
 
 /** A new delivery target for text outside a turn. */

@@ -115,7 +115,12 @@ export type TurnRecord = z.infer<typeof TurnRecord>;
 /** What a visible answer says. Codes are rendered by the bridge from its catalogue. */
 export const AnswerBody = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("final"), markdown: z.string() }),
-  z.object({ kind: z.literal("failure"), code: z.string(), reference: z.string(), detail: z.string().optional() }),
+  z.object({
+    kind: z.literal("failure"),
+    code: z.string(),
+    reference: z.string(),
+    detail: z.string().optional(),
+  }),
   /** `session-new`, `stopped` {discarded}, `nothing-to-stop`, `cancelled` … */
   z.object({ kind: z.literal("notice"), code: z.string(), params: z.record(z.string(), z.string()) }),
 ]);

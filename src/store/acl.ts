@@ -1,0 +1,199 @@
+/**
+ * Redis is the root of trust, so it has access control (DESIGN §2): one ACL user per process, each with the keys,
+ * channels and commands that its ports use and nothing else. Pure: makes the text of an aclfile (Redis ≥ 7: `%R~`).
+ * Nobody gets CONFIG SET, DEBUG, MODULE, KEYS or FLUSH*; passwords appear as SHA-256 only.
+ */
+import { Fault } from "../lib/errors.ts";
+
+/** The processes that log in. */
+export const ROLES = [
+  "supervisor",
+  "bridge-telegram",
+  "bridge-console",
+  "bridge-discord",
+  "worker",
+  "gateway",
+  "access",
+  "operator",
+] as const;
+
+/** A process that logs in; also its Redis user name. */
+export type RedisRole = (typeof ROLES)[number];
+
+/** A user of the aclfile. */
+export interface AclUser {
+  name: RedisRole;
+  /** Hex SHA-256 of its password. */
+  passwordSha256: string;
+}
+
+interface Rights {
+  /** Key patterns, with `~` or `%R~`. */
+  keys: string[];
+  /** Channel patterns, without `&`. */
+  channels: string[];
+  commands: string[];
+}
+
+const HANDSHAKE = ["ping", "info", "client|setname", "time"];
+const SCRIPTS = ["evalsha", "eval"];
+const SUBSCRIBE = ["subscribe", "unsubscribe"];
+/** What our scripts and ports call on keys. */
+const HASH = ["hget", "hset", "hsetnx", "hmget", "hgetall", "hdel", "hexists", "hincrby", "hlen", "hkeys"];
+const MAILBOX = [
+  ...HASH,
+  "get",
+  "set",
+  "incr",
+  "del",
+  "zadd",
+  "zcard",
+  "zrange",
+  "zscore",
+  "zrem",
+  "zrangebyscore",
+].concat(["rpush", "lrange", "llen", "lrem", "pexpire", "publish"]);
+const TURN = ["zpopmin", "zremrangebyscore", "rename", "exists"];
+/** What BullMQ's add needs beside those, and its worker beside that. */
+const RING = [
+  "xadd",
+  "lpush",
+  "rpush",
+  "lpos",
+  "lindex",
+  "pttl",
+  "persist",
+  "hmset",
+  "exists",
+  "zcount",
+  "hexists",
+];
+const LISTEN = [
+  ...RING,
+  "bzpopmin",
+  "rpoplpush",
+  "lmove",
+  "blmove",
+  "brpoplpush",
+  "xtrim",
+  "sadd",
+  "srem",
+  "scard",
+].concat(
+  [
+    "smembers",
+    "sismember",
+    "spop",
+    "zremrangebyrank",
+    "zrevrange",
+    "linsert",
+    "lset",
+    "ltrim",
+    "type",
+    "zpopmin",
+  ],
+  ["zrangebylex", "zrevrangebyscore", "lpop", "rpop", "decr", "incrby", "hmget", "pexpire", "mget", "strlen"],
+);
+
+/** A bridge touches mailboxes of its own platform only, and never a turn. */
+function bridgeRights(platform: string): Rights {
+  const id = platform === "console" ? platform : `${platform}.*`;
+  const mailbox = ["state", "accepted", "entries", "seen:*", "outbox", "answers", "anchors"];
+  return {
+    keys: [
+      ...mailbox.map((key) => `~nc:{c:${platform}.*}:${key}`),
+      `~nc:{b:${id}}:*`,
+      "~nc:{h:*}:dirty",
+      "~nc:{h:*}:marks",
+      "~{nc:q:*}:*",
+      "%R~nc:schema",
+    ],
+    channels: ["nc:ring:*", "nc:cancel:*", "nc:wake:*", `nc:outbox:${id}`, `nc:drafts:${id}`],
+    commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...MAILBOX, ...RING],
+  };
+}
+
+/** Who may do what: the table that test/store/acl.test.ts proves against a real server. */
+const RIGHTS: Record<RedisRole, Rights> = {
+  supervisor: {
+    keys: ["~nc:schema"],
+    channels: [],
+    commands: [...HANDSHAKE, "get", "set", "config|get", "acl|load", "shutdown"],
+  },
+  "bridge-telegram": bridgeRights("telegram"),
+  "bridge-console": bridgeRights("console"),
+  "bridge-discord": bridgeRights("discord"),
+  worker: {
+    keys: [
+      "~nc:{c:*}:*",
+      "~nc:{p:*}:running",
+      "~nc:{p:*}:waiting",
+      "~nc:{p:*}:turns",
+      "~nc:{p:*}:sandbox",
+      "%R~nc:{p:*}:profile",
+      "~nc:{h:*}:*",
+      "~nc:{b:*}:out",
+      "~nc:{b:*}:marks",
+      "~{nc:q:*}:*",
+      "~nc:life",
+      "%R~nc:schema",
+    ],
+    channels: ["nc:ring:*", "nc:cancel:*", "nc:wake:*", "nc:outbox:*", "nc:drafts:*"],
+    commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...MAILBOX, ...TURN, ...LISTEN],
+  },
+  gateway: {
+    keys: [
+      "%R~nc:{p:*}:turns",
+      "%R~nc:{p:*}:profile",
+      "~nc:{p:*}:usage",
+      "~nc:{p:*}:reserved",
+      "%R~nc:schema",
+    ],
+    channels: [],
+    commands: [...HANDSHAKE, ...SCRIPTS, ...HASH, "get"],
+  },
+  access: {
+    keys: ["~nc:{p:*}:profile", "%R~nc:schema"],
+    channels: [],
+    commands: [...HANDSHAKE, "get", "set"],
+  },
+  operator: {
+    keys: ["~nc:{p:*}:profile", "%R~nc:*", "%R~{nc:q:*}:*"],
+    channels: [],
+    commands: [
+      ...HANDSHAKE,
+      "get",
+      "set",
+      "hget",
+      "hmget",
+      "hgetall",
+      "hlen",
+      "zcard",
+      "zrange",
+      "zrangebyscore",
+    ].concat(["zscore", "llen", "lrange", "exists", "scan", "ttl", "pttl"]),
+  },
+};
+
+/** The aclfile for these users. The default user is off. */
+export function aclFile({ users }: { users: readonly AclUser[] }): string {
+  const lines = ["user default off resetpass resetkeys resetchannels -@all"];
+  for (const { name, passwordSha256 } of users) {
+    if (!/^[0-9a-f]{64}$/.test(passwordSha256)) {
+      throw new Fault({
+        code: "bad-acl",
+        message: `password of Redis user ${name} must be given as hex SHA-256`,
+      });
+    }
+    const { keys, channels, commands } = RIGHTS[name];
+    lines.push(
+      [
+        `user ${name} on #${passwordSha256} resetkeys resetchannels -@all`,
+        ...keys,
+        ...channels.map((pattern) => `&${pattern}`),
+        ...new Set(commands.map((command) => `+${command}`)),
+      ].join(" "),
+    );
+  }
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,38 @@
+/**
+ * Small facts of a bridge: who polls the platform, how far it has read, which strangers knocked.
+ */
+import type { Connection } from "./connection.ts";
+import { keys } from "./keys.ts";
+import type { BridgePort } from "./ports.ts";
+
+/** A stranger is told how to be let in at most this often. */
+const QUIET_MS = 3_600_000;
+const MOST_STRANGERS = 10_000;
+
+/** The facts of one bridge. */
+export function bridge(connection: Connection, id: string): BridgePort {
+  const k = keys.bridge;
+  return {
+    async holdPoller(owner, ttlMs) {
+      return (await connection.run("poller", [k.poller(id)], [owner, Math.max(1, Math.round(ttlMs))])) === 1;
+    },
+    async releasePoller(owner) {
+      await connection.run("poller", [k.poller(id)], [owner, 0]);
+    },
+    async cursor() {
+      return (await connection.command((r) => r.get(k.cursor(id)))) ?? undefined;
+    },
+    async setCursor(value) {
+      await connection.command((r) => r.set(k.cursor(id), value));
+    },
+    async strangerKnocked(identity) {
+      return (
+        (await connection.run(
+          "stranger",
+          [k.strangers(id)],
+          [identity.slice(0, 64), QUIET_MS, MOST_STRANGERS],
+        )) === 1
+      );
+    },
+  };
+}

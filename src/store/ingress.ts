@@ -1,0 +1,122 @@
+/**
+ * Ingress: a platform's event becomes a mailbox entry or an effect at its seq, exactly once (RELIABILITY §1).
+ * The order is script → mark → ring. The platform may be acknowledged when `accept` resolves: script and mark are in,
+ * fsynced. A crash before that is healed by redelivery, since a duplicate repeats the marks.
+ */
+import { z } from "zod";
+import { Fault } from "../lib/errors.ts";
+import { failpoint } from "../lib/failpoints.ts";
+import type { Connection } from "./connection.ts";
+import { checked, parsed, toJson } from "./json.ts";
+import { channels, keys, ringChannel } from "./keys.ts";
+import { markCall, type WakeSet } from "./marks.ts";
+import type { AcceptResult, DoorbellPort, IngressPort } from "./ports.ts";
+import { IngressEvent, MAX_TEXT_BYTES, MAX_WAITING } from "./records.ts";
+
+/** How long an update is remembered: longer than any platform redelivers. */
+const SEEN_MS = 72 * 3_600_000;
+
+const Reply = z.tuple([z.number(), z.string()]);
+const n = z.number().int().nonnegative();
+const Outcome = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("accepted"), seq: n, session: n, ahead: n }),
+  z.object({ kind: z.literal("full"), waiting: n }),
+  z.object({ kind: z.literal("session"), seq: n, session: n }),
+  z.object({ kind: z.literal("stop"), seq: n, running: z.string(), discarded: n }),
+]);
+
+/** The wake set of a host's conversations; its hint is the direct ring. */
+export const hostWake = (host: string): WakeSet => ({
+  set: keys.host.dirty(host),
+  counter: keys.host.marks(host),
+  hint: ringChannel(host),
+});
+
+/** The wake set of a bridge's undelivered answers. */
+export const bridgeWake = (bridge: string): WakeSet => ({
+  set: keys.bridge.out(bridge),
+  counter: keys.bridge.marks(bridge),
+  hint: channels.outbox(bridge),
+});
+
+/** Bridge side of mailboxes. */
+export function ingress(
+  connection: Connection,
+  doorbell: DoorbellPort,
+  host: string,
+  bridge: string,
+): IngressPort {
+  return {
+    async accept(input: IngressEvent): Promise<AcceptResult> {
+      const event = checkedEvent(input, bridge);
+      const id = event.conversation;
+      const c = keys.conversation;
+      failpoint("ingress.before-script");
+      const accept = [
+        "accept",
+        [
+          c.state(id),
+          c.accepted(id),
+          c.entries(id),
+          c.seen(id, event.updateKey),
+          c.outbox(id),
+          c.answers(id),
+        ],
+        [
+          event.command?.name ?? "text",
+          id,
+          event.principal,
+          bridge,
+          event.updateKey,
+          toJson(event.deliver),
+          toJson(event.sender),
+          toJson(event.text ?? ""),
+          MAX_WAITING,
+          SEEN_MS,
+        ],
+      ] as const;
+
+      // Script and mark travel together: Redis runs them in order, with one fsync, and both replies are awaited.
+      const mark = markCall(event.command ? bridgeWake(bridge) : hostWake(host), id);
+      const stored = connection.runAll([accept, mark]);
+      // The ring is written behind them on the same connection, so the worker can't be woken before the entry is in.
+      const rung = event.command ? undefined : doorbell.ring(id).catch(() => {});
+      const [reply] = await stored;
+      failpoint("ingress.after-script");
+      const [duplicate, json] = checked(Reply, reply, "ingress reply");
+      const outcome = parsed(Outcome, json, "ingress outcome");
+      if (outcome.kind === "full") await connection.run(...markCall(bridgeWake(bridge), id));
+      if (outcome.kind === "stop") connection.publish(channels.cancel(host), id);
+      failpoint("ingress.after-mark");
+      void rung;
+      return { ...outcome, duplicate: duplicate === 1 };
+    },
+
+    async wakeHint(principal) {
+      connection.publish(channels.wake(host), principal);
+    },
+  };
+}
+
+/** The event, or a Fault that says why it can't be one. */
+function checkedEvent(input: IngressEvent, bridge: string): IngressEvent {
+  const event = IngressEvent.safeParse(input);
+  const problem = !event.success
+    ? event.error.issues.map((i) => `${i.path.join(".")} ${i.message}`).join("; ")
+    : event.data.bridge !== bridge
+      ? `bridge ${event.data.bridge} is not ${bridge}`
+      : (event.data.text === undefined) === (event.data.command === undefined)
+        ? "exactly one of text and command"
+        : undefined;
+  if (problem !== undefined || !event.success) {
+    throw new Fault({ code: "bad-event", message: `event refused: ${problem}` });
+  }
+  if (Buffer.byteLength(event.data.text ?? "") > MAX_TEXT_BYTES) {
+    throw new Fault({
+      code: "text-too-long",
+      message: `text of ${Buffer.byteLength(event.data.text ?? "")} bytes`,
+      userMessage: "This message is too long (64 KB at most). Please send it as a file or in parts.",
+    });
+  }
+  return event.data;
+}

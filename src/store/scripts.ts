@@ -1,0 +1,63 @@
+/**
+ * Loads the Lua scripts of `scripts/`: one file per atomic step, each opening with what it guarantees.
+ * `--- @include "x"` is replaced by `scripts/include/x.lua`, once. Nothing here talks to Redis.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+/** Script name → number of keys; all keys of one script carry one hash tag. */
+const KEY_COUNTS = {
+  accept: 6,
+  admit: 2,
+  advance: 1,
+  anchor: 1,
+  begin_context: 1,
+  bill: 2,
+  delivered: 3,
+  hold: 1,
+  host: 1,
+  life: 1,
+  mark: 2,
+  part: 1,
+  peek: 4,
+  pending: 2,
+  plan: 1,
+  poller: 1,
+  release: 2,
+  renew: 2,
+  reserve: 2,
+  settle: 7,
+  stranger: 1,
+  take: 4,
+  unmark: 1,
+} as const;
+
+/** A script's name. */
+export type ScriptName = keyof typeof KEY_COUNTS;
+
+/** A script as Redis needs it. */
+export interface Script {
+  name: ScriptName;
+  lua: string;
+  sha: string;
+  keys: number;
+}
+
+function load(name: ScriptName): Script {
+  const read = (path: string) => readFileSync(new URL(`./scripts/${path}.lua`, import.meta.url), "utf8");
+  const included = new Set<string>();
+  const lua = read(name).replaceAll(/^--- @include "(\w+)"$/gm, (_, include: string) => {
+    if (included.has(include)) return "";
+    included.add(include);
+    return read(`include/${include}`);
+  });
+  return { name, lua, sha: createHash("sha1").update(lua).digest("hex"), keys: KEY_COUNTS[name] };
+}
+
+/** Every script by name. */
+export const scripts: Readonly<Record<ScriptName, Script>> = Object.freeze(
+  Object.fromEntries((Object.keys(KEY_COUNTS) as ScriptName[]).map((name) => [name, load(name)])) as Record<
+    ScriptName,
+    Script
+  >,
+);

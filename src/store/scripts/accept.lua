@@ -1,0 +1,66 @@
+-- Guarantees: one platform update has one effect. Within 72 h a repeated update gets its first outcome and changes
+-- nothing. A message is stored in order with the session valid at its seq, or answered "queue-full"; /new and /stop
+-- take effect at their seq and are answered by a notice; all of it or nothing.
+--
+-- KEYS state, accepted, entries, seen, outbox, answers
+-- ARGV text|new|stop, conversation, principal, bridge, update key, deliver (JSON), sender (JSON), text (JSON),
+--      most waiting, life of `seen` (ms)
+-- Returns {1 if duplicate, outcome JSON}
+--- @include "now"
+--- @include "post"
+local state, accepted, entries, seen, outbox, answers = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local kind, conversation, principal, bridge, updateKey = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local deliver, sender, text = ARGV[6], ARGV[7], ARGV[8]
+
+local before = redis.call("GET", seen)
+if before then return { 1, before } end
+
+local at = now()
+local session = tonumber(redis.call("HGET", state, "session") or 1)
+local outcome
+
+local function notice(body)
+  post(outbox, answers, "n_" .. updateKey, "", conversation, bridge, deliver, body, at)
+end
+
+if kind == "text" then
+  local waiting = redis.call("ZCARD", accepted)
+  if waiting >= tonumber(ARGV[9]) then
+    notice('{"kind":"notice","code":"queue-full","params":{"waiting":"' .. waiting .. '"}}')
+    outcome = '{"kind":"full","waiting":' .. waiting .. '}'
+  else
+    local seq = redis.call("HINCRBY", state, "seq", 1)
+    local ahead = waiting + redis.call("HEXISTS", state, "turn")
+    redis.call("HSET", entries, seq, '{"v":1,"seq":' .. seq .. ',"session":' .. session
+      .. ',"updateKey":"' .. updateKey .. '","text":' .. text .. ',"deliver":' .. deliver
+      .. ',"sender":' .. sender .. ',"acceptedAt":' .. at .. '}')
+    redis.call("ZADD", accepted, seq, seq)
+    outcome = '{"kind":"accepted","seq":' .. seq .. ',"session":' .. session .. ',"ahead":' .. ahead .. '}'
+  end
+elseif kind == "new" then
+  local seq = redis.call("HINCRBY", state, "seq", 1)
+  session = session + 1
+  redis.call("HSET", state, "session", session)
+  notice('{"kind":"notice","code":"session-new","params":{"session":"' .. session .. '"}}')
+  outcome = '{"kind":"session","seq":' .. seq .. ',"session":' .. session .. '}'
+else
+  local seq = redis.call("HINCRBY", state, "seq", 1)
+  redis.call("HSET", state, "cancelUpTo", seq)
+  local dropped = redis.call("ZRANGE", accepted, 0, -1)
+  if #dropped > 0 then
+    redis.call("HDEL", entries, unpack(dropped))
+    redis.call("DEL", accepted)
+  end
+  local running = redis.call("HGET", state, "turn") or ""
+  if running == "" and #dropped == 0 then
+    notice('{"kind":"notice","code":"nothing-to-stop","params":{}}')
+  else
+    notice('{"kind":"notice","code":"stopped","params":{"discarded":"' .. #dropped
+      .. '","running":"' .. (running == "" and 0 or 1) .. '"}}')
+  end
+  outcome = '{"kind":"stop","seq":' .. seq .. ',"running":"' .. running .. '","discarded":' .. #dropped .. '}'
+end
+
+redis.call("HSET", state, "principal", principal, "bridge", bridge)
+redis.call("SET", seen, outcome, "PX", ARGV[10])
+return { 0, outcome }

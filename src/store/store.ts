@@ -1,0 +1,99 @@
+/**
+ * The store of one process: every port over one connection. The client itself never leaves this component.
+ */
+import { Fault } from "../lib/errors.ts";
+import { bridge } from "./bridge.ts";
+import { type ConnectionOptions, connect } from "./connection.ts";
+import { contexts } from "./context.ts";
+import { doorbell } from "./doorbell.ts";
+import { assertDurable, checkDurability } from "./durability.ts";
+import { hostLease } from "./host.ts";
+import { ingress } from "./ingress.ts";
+import { outbox } from "./outbox.ts";
+import type {
+  BridgePort,
+  DoorbellPort,
+  HostPort,
+  IngressPort,
+  OutboxPort,
+  ProfilePort,
+  TurnContextPort,
+  TurnPort,
+  UsagePort,
+} from "./ports.ts";
+import { profiles } from "./profiles.ts";
+import { checkSchema, stampSchema } from "./schema.ts";
+import { turns } from "./turns.ts";
+import { usage } from "./usage.ts";
+
+/** How to open a store. */
+export interface StoreOptions extends ConnectionOptions {
+  /** This installation's host id; mailboxes and doorbells are per host. */
+  hostId: string;
+}
+
+/** See the module's header. */
+export interface Store {
+  ingress(bridge: string): IngressPort;
+  outbox(bridge: string): OutboxPort;
+  bridge(bridge: string): BridgePort;
+  readonly turns: TurnPort;
+  readonly doorbell: DoorbellPort;
+  readonly host: HostPort;
+  readonly contexts: TurnContextPort;
+  readonly profiles: ProfilePort;
+  readonly usage: UsagePort;
+  /** Resolves once Redis answers and holds data that we can read; rejects with a Fault. Default: waits 10 s. */
+  ready(timeoutMs?: number): Promise<void>;
+  /** True while Redis answers, within 2 s. */
+  alive(): Promise<boolean>;
+  /** For the supervisor: settings that could lose messages, each with its fix. */
+  durabilityProblems(asserted: boolean): Promise<string[]>;
+  /** For the supervisor: refuses such settings, then stamps new data with the schema version. */
+  prepare(asserted: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the store. Returns at once; await {@link Store.ready}. */
+export function openStore(options: StoreOptions): Store {
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(options.hostId)) {
+    throw new Fault({
+      code: "bad-host-id",
+      message: `host id "${options.hostId}" must be 1 to 64 of A-Z a-z 0-9 _ -`,
+    });
+  }
+  const connection = connect(options);
+  const bell = doorbell(connection, options.hostId, options.logger);
+  return {
+    ingress: (id) => ingress(connection, bell, options.hostId, id),
+    outbox: (id) => outbox(connection, id),
+    bridge: (id) => bridge(connection, id),
+    turns: turns(connection, bell, options.hostId, options.logger),
+    doorbell: bell,
+    host: hostLease(connection, options.hostId),
+    contexts: contexts(connection),
+    profiles: profiles(connection),
+    usage: usage(connection),
+    async ready(timeoutMs = 10_000) {
+      await connection.ready(timeoutMs);
+      await checkSchema(connection, options.name ?? "this process");
+    },
+    alive: () =>
+      connection
+        .command((r) => r.ping())
+        .then(
+          () => true,
+          () => false,
+        ),
+    durabilityProblems: (asserted) => checkDurability(connection, asserted),
+    async prepare(asserted) {
+      await assertDurable(connection, asserted);
+      await checkSchema(connection, options.name ?? "this process");
+      await stampSchema(connection);
+    },
+    async close() {
+      await bell.close();
+      await connection.close();
+    },
+  };
+}

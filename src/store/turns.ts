@@ -1,0 +1,228 @@
+/**
+ * Worker side of mailboxes: the turn record with lease and fence is the truth (RELIABILITY §2).
+ * Must never trust the caller's clock, or that a caller still holds what it once claimed.
+ */
+import { z } from "zod";
+import { Fault } from "../lib/errors.ts";
+import { failpoint } from "../lib/failpoints.ts";
+import { newId } from "../lib/ids.ts";
+import type { Logger } from "../lib/logging.ts";
+import { TIMEOUTS } from "../lib/timeouts.ts";
+import type { Connection } from "./connection.ts";
+import { bridgeWake, hostWake } from "./ingress.ts";
+import { checked, fieldsOf, parsed, toJson } from "./json.ts";
+import { channels, keys } from "./keys.ts";
+import { markCall, markOf, pager, unmark } from "./marks.ts";
+import type { ClaimResult, DoorbellPort, TurnPort } from "./ports.ts";
+import { AnswerBody, MAX_RUNNING, MAX_TEXT_BYTES, TurnRecord, TurnState } from "./records.ts";
+
+const FINISHED_MS = 7 * 86_400_000;
+const Fields = z.array(z.string());
+const Core = z.looseObject({});
+const Peek = z.tuple([z.string(), z.string(), z.number(), z.number(), z.string(), z.number()]);
+const Take = z.union([
+  z.tuple([z.enum(["run", "recover"]), Fields]),
+  z.tuple([z.literal("busy"), z.number()]),
+  z.tuple([z.literal("empty")]),
+]);
+
+/** A turn as its hash stores it. */
+function turnOf(flat: unknown): TurnRecord {
+  const f = fieldsOf(checked(Fields, flat, "turn"));
+  const core = parsed(Core, f["core"] ?? "", "turn");
+  const number = (name: string) => Number(f[name] ?? 0);
+  return checked(
+    TurnRecord,
+    {
+      ...core,
+      state: f["state"],
+      owner: f["owner"],
+      bootId: f["bootId"],
+      fence: number("fence"),
+      leaseUntil: number("leaseUntil"),
+      starts: number("starts"),
+      eventSeq: number("eventSeq"),
+      claimedAt: number("claimedAt"),
+      startedAt: number("startedAt"),
+      settledAt: number("settledAt"),
+    },
+    "turn",
+  );
+}
+
+/** Mailboxes of a host, worker side. */
+export function turns(
+  connection: Connection,
+  doorbell: DoorbellPort,
+  host: string,
+  logger: Logger,
+): TurnPort {
+  const c = keys.conversation;
+  const p = keys.principal;
+  const wake = hostWake(host);
+  const ringLater = (conversation: string) => {
+    if (conversation)
+      doorbell.ring(conversation).catch((err) => logger.debug({ err, conversation }, "ring failed"));
+  };
+
+  // After a Redis restart no lease ends before every holder had the time to renew it: a lease counts from the moment
+  // when this life of Redis was first seen by a worker.
+  let graceKnownFor = 0;
+  let graceUntil = 0;
+  async function grace(): Promise<number> {
+    const generation = connection.generation;
+    if (graceKnownFor === generation && generation > 0) return graceUntil;
+    const info = await connection.command((r) => r.info("server"));
+    const runId = /^run_id:(\S+)/m.exec(info)?.[1] ?? "unknown";
+    const since = checked(z.number(), await connection.run("life", [keys.life], [runId]), "life");
+    graceUntil = since === 0 ? 0 : since + TIMEOUTS.lease;
+    graceKnownFor = generation;
+    return graceUntil;
+  }
+
+  const release = async (principal: string, turnId: string) =>
+    ringLater(
+      String(await connection.run("release", [p.running(principal), p.waiting(principal)], [turnId])),
+    );
+
+  return {
+    dirty: pager(connection, wake),
+    markOf: (conversation) => markOf(connection, wake, conversation),
+
+    async clean(conversation, mark) {
+      if (mark === 0) return;
+      const id = conversation;
+      const look = await connection.run(
+        "peek",
+        [c.state(id), c.accepted(id), c.turn(id), c.outbox(id)],
+        [0, ""],
+      );
+      const [, bridge, accepted, undelivered, turnId] = checked(Peek, look, "peek");
+      if (accepted > 0 || turnId !== "") return;
+      // One after the other: the dirty mark is what heals a lost outbox mark.
+      if (undelivered > 0) await connection.run(...markCall(bridgeWake(bridge), id));
+      await unmark(connection, wake, id, mark);
+    },
+
+    async claim(conversation, owner, deadOwner = ""): Promise<ClaimResult> {
+      const id = conversation;
+      const graceEnd = await grace();
+      const look = await connection.run(
+        "peek",
+        [c.state(id), c.accepted(id), c.turn(id), c.outbox(id)],
+        [graceEnd, deadOwner],
+      );
+      const [principal, , accepted, , unfinished, lease] = checked(Peek, look, "peek");
+      if (lease > 0) return { kind: "busy", leaseUntil: lease };
+      if (unfinished === "" && accepted === 0) return { kind: "empty" };
+
+      const turnId = newId("t");
+      if (unfinished === "") {
+        const admitted = await connection.run(
+          "admit",
+          [p.running(principal), p.waiting(principal)],
+          [turnId, id, TIMEOUTS.lease, MAX_RUNNING],
+        );
+        if (admitted !== 1) return { kind: "wait", reason: "principal" };
+      }
+      const reply = await connection.run(
+        "take",
+        [c.state(id), c.accepted(id), c.entries(id), c.turn(id)],
+        [id, turnId, owner, host, TIMEOUTS.lease, graceEnd, deadOwner, MAX_TEXT_BYTES],
+      );
+      const taken = checked(Take, reply, "claim");
+      if (taken[0] === "run") {
+        failpoint("claim.after-claim");
+        return { kind: "run", turn: turnOf(taken[1]) };
+      }
+      if (unfinished === "") await release(principal, turnId);
+      if (taken[0] === "recover") {
+        const turn = turnOf(taken[1]);
+        await connection.run("hold", [p.running(turn.principal)], [turn.turnId, TIMEOUTS.lease]);
+        failpoint("claim.after-claim");
+        return { kind: "recover", turn };
+      }
+      return taken[0] === "busy" ? { kind: "busy", leaseUntil: taken[1] } : { kind: "empty" };
+    },
+
+    async renew(turn) {
+      const [reply] = await connection.runAll([
+        [
+          "renew",
+          [c.state(turn.conversation), c.turn(turn.conversation)],
+          [turn.turnId, turn.owner, turn.fence, TIMEOUTS.lease],
+        ],
+        ["hold", [p.running(turn.principal)], [turn.turnId, TIMEOUTS.lease]],
+      ]);
+      return reply === -1 ? { kind: "lost" } : { kind: "ok", cancel: reply === 1 };
+    },
+
+    async advance(turn, change) {
+      if (change.state !== undefined && !["accepted", "dispatching", "running"].includes(change.state)) {
+        throw new Fault({ code: "turn-state", message: `${change.state} is an outcome: use settle` });
+      }
+      const state = change.state === undefined ? "" : TurnState.parse(change.state);
+      const flat = checked(
+        Fields,
+        await connection.run(
+          "advance",
+          [c.turn(turn.conversation)],
+          [turn.turnId, turn.owner, turn.fence, state, change.bootId ?? "", change.eventSeq ?? ""],
+        ),
+        "turn",
+      );
+      return flat.length === 0 ? undefined : turnOf(flat);
+    },
+
+    async settle(turn, outcome, body) {
+      const id = turn.conversation;
+      const json = toJson(checked(AnswerBody, body, "answer"));
+      failpoint("settle.before-script");
+      const waiting = checked(
+        z.number(),
+        await connection.run(
+          "settle",
+          [
+            c.state(id),
+            c.accepted(id),
+            c.entries(id),
+            c.turn(id),
+            c.outbox(id),
+            c.answers(id),
+            c.finished(id, turn.turnId),
+          ],
+          [turn.turnId, turn.owner, turn.fence, outcome, json, FINISHED_MS],
+        ),
+        "settle reply",
+      );
+      failpoint("settle.after-script");
+      if (waiting < 0) return undefined;
+      const [freed] = await connection.runAll([
+        ["release", [p.running(turn.principal), p.waiting(turn.principal)], [turn.turnId]],
+        markCall(bridgeWake(turn.bridge), id),
+      ]);
+      ringLater(String(freed));
+      return { more: waiting > 0 };
+    },
+
+    draft(message) {
+      const { bridge, ...draft } = message;
+      connection.publish(channels.drafts(bridge), toJson(draft));
+    },
+
+    onCancelHint: (listener) => connection.subscribe(channels.cancel(host), listener),
+    onWakeHint: (listener) => connection.subscribe(channels.wake(host), listener),
+
+    async get(conversation) {
+      return read(c.turn(conversation));
+    },
+    async finished(conversation, turnId) {
+      return read(c.finished(conversation, turnId));
+    },
+  };
+
+  async function read(key: string): Promise<TurnRecord | undefined> {
+    const fields = await connection.command((r) => r.hgetall(key));
+    return Object.keys(fields).length === 0 ? undefined : turnOf(Object.entries(fields).flat());
+  }
+}
