@@ -1,0 +1,76 @@
+/**
+ * Server-sent events: each client gets what it missed of the transcript, then everything as it happens.
+ * Must never let a slow client hold memory: one that doesn't read is cut off and resumes by its last event id.
+ */
+import type { ServerResponse } from "node:http";
+import { parseMarkdown } from "../core/index.ts";
+import type { ConsoleEvent } from "./events.ts";
+import type { Transcript, TranscriptEntry } from "./transcript.ts";
+
+/** Entries sent to a client that asks for nothing in particular. */
+const REPLAYED = 100;
+/** Bytes that may wait for a client. */
+const MAX_BUFFERED = 4 * 1024 * 1024;
+const HEARTBEAT_MS = 15_000;
+
+/** All streams of a console. */
+export class EventStreams {
+  private readonly transcript: Transcript;
+  private readonly clients = new Map<ServerResponse, string | undefined>();
+  private readonly heartbeat: NodeJS.Timeout;
+  private readonly stopListening: () => void;
+
+  constructor(transcript: Transcript) {
+    this.transcript = transcript;
+    this.stopListening = transcript.listen((entry) => this.send(messageEvent(entry), entry.chat));
+    this.heartbeat = setInterval(() => {
+      for (const client of this.clients.keys()) client.write(": still here\n\n");
+    }, HEARTBEAT_MS);
+  }
+
+  /** Serves one client. `after`: a seq, `end` for only what is new, or undefined for the latest entries. */
+  open(response: ServerResponse, chat: string | undefined, after: number | "end" | undefined): void {
+    response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
+    response.write("retry: 1000\n\n");
+    const { transcript } = this;
+    const from = after === "end" ? transcript.lastSeq : after;
+    const missed = from === undefined ? transcript.after(0).slice(-REPLAYED) : transcript.after(from);
+    response.write(encode({ event: "hello", data: { seq: transcript.lastSeq } }));
+    for (const entry of missed) {
+      if (chat === undefined || entry.chat === chat) response.write(encode(messageEvent(entry)));
+    }
+    this.clients.set(response, chat);
+    response.on("close", () => this.clients.delete(response));
+  }
+
+  /** Sends an event to every client of its chat. */
+  send(event: ConsoleEvent, chat: string): void {
+    const text = encode(event);
+    for (const [client, wanted] of this.clients) {
+      if (wanted !== undefined && wanted !== chat) continue;
+      if (client.writableLength > MAX_BUFFERED) client.destroy();
+      else client.write(text);
+    }
+  }
+
+  /** Ends all streams. */
+  close(): void {
+    clearInterval(this.heartbeat);
+    this.stopListening();
+    for (const client of this.clients.keys()) client.end();
+  }
+}
+
+function messageEvent(entry: TranscriptEntry): ConsoleEvent {
+  return { event: "message", data: { ...entry, blocks: blocksOf(entry.markdown) } };
+}
+
+/** Markdown as a tree for clients. */
+export function blocksOf(markdown: string): { type: string }[] {
+  return parseMarkdown(markdown) as { type: string }[];
+}
+
+function encode(event: ConsoleEvent): string {
+  const id = event.event === "message" ? `id: ${event.data.seq}\n` : "";
+  return `${id}event: ${event.event}\ndata: ${JSON.stringify(event.data)}\n\n`;
+}

@@ -1,0 +1,57 @@
+/**
+ * Every sentence that a bridge says itself, by code and language, in Markdown.
+ * Values put into a sentence are escaped: nothing that others wrote becomes markup. A code without a text is shown as
+ * a generic sentence with the code, so that a newer worker never makes an older bridge silent.
+ */
+import type { AnswerBody } from "../../store/records.ts";
+import { ENGLISH } from "./texts/en.ts";
+
+/** A language's texts: `{name}` is replaced by the parameter of that name. */
+export type Texts = Readonly<Record<string, string>>;
+
+const LANGUAGES: Readonly<Record<string, Texts>> = { en: ENGLISH };
+
+/** The sentence of a notice or failure code, in Markdown. */
+export function sentence(
+  code: string,
+  params: Readonly<Record<string, string>> = {},
+  language = "en",
+): string {
+  const texts = LANGUAGES[language] ?? ENGLISH;
+  const template = texts[variant(code, params)] ?? texts[code] ?? ENGLISH[code];
+  if (template === undefined) return fill(ENGLISH["unknown-code"]!, { code });
+  return fill(template, params);
+}
+
+/** Plural and zero forms: `stopped.0`, `stopped.1`; the plain code is for everything else. */
+function variant(code: string, params: Readonly<Record<string, string>>): string {
+  const count = params["discarded"] ?? params["count"] ?? params["waiting"];
+  return count === undefined ? code : `${code}.${count}`;
+}
+
+function fill(template: string, params: Readonly<Record<string, string>>): string {
+  return template
+    .replace(/`\{(\w+)\}`/g, (_, name: string) => `\`${codeText(params[name] ?? "")}\``)
+    .replace(/\{(\w+)\}/g, (_, name: string) => escapeMarkdown(params[name] ?? ""));
+}
+
+/** Within a code span nothing is markup but the backtick itself. */
+function codeText(text: string): string {
+  return text.replace(/[`\s]+/g, " ").trim() || "-";
+}
+
+/** What others wrote, so that it shows as it is within Markdown. */
+export function escapeMarkdown(text: string): string {
+  return text.replace(/\s+/g, " ").replace(/[\\`*_{}[\]<>()#+\-.!|~&@:/]/g, "\\$&");
+}
+
+/** The Markdown of an answer: the agent's own text, or ours for notices and failures. */
+export function markdownOf(body: AnswerBody, language = "en"): string {
+  if (body.kind === "final")
+    return body.markdown.trim() === "" ? sentence("empty-answer", {}, language) : body.markdown;
+  if (body.kind === "notice") return sentence(body.code, body.params, language);
+  const text = sentence(body.code, { detail: body.detail ?? "" }, language);
+  const reference =
+    body.reference === "" ? "" : `\n\n${sentence("reference", { reference: body.reference }, language)}`;
+  return `⚠️ ${text}${reference}`;
+}

@@ -1,0 +1,92 @@
+/**
+ * Puts the parts of a bridge together: lease, previews, outbox, replies. A platform's folder adds what comes in.
+ * Must be closed in order: nothing new, flush what goes out, let the lease go.
+ */
+import type { Logger } from "../../lib/logging.ts";
+import { TIMEOUTS } from "../../lib/timeouts.ts";
+import type { BridgePort, IngressPort, OutboxPort, TurnPort } from "../../store/ports.ts";
+import type { Delivery } from "../../store/records.ts";
+import { sentence } from "./catalogue.ts";
+import { Counters } from "./counters.ts";
+import { DraftBoard } from "./drafts.ts";
+import { BridgeLease } from "./lease.ts";
+import { parseMarkdown } from "./markdown/parse.ts";
+import { Outbox } from "./outbox.ts";
+import type { BridgePlatform } from "./port.ts";
+
+/** The store's ports, as seen by one bridge. */
+export interface BridgeStore {
+  ingress: IngressPort;
+  outbox: OutboxPort;
+  bridge: BridgePort;
+  /** To repeat an interrupted turn on its user's wish. */
+  turns: Pick<TurnPort, "finished">;
+}
+
+/** What the core of a bridge needs. */
+export interface CoreOptions {
+  platform: BridgePlatform;
+  store: BridgeStore;
+  owner: string;
+  leaseTtlMs: number;
+  logger: Logger;
+  onLease?(held: boolean): void;
+}
+
+/** The running half of a bridge that is the same on every platform. */
+export class BridgeCore {
+  readonly counters = new Counters();
+  readonly lease: BridgeLease;
+  private readonly platform: BridgePlatform;
+  private readonly drafts: DraftBoard;
+  private readonly outbox: Outbox;
+  private readonly logger: Logger;
+
+  constructor(options: CoreOptions) {
+    const { platform, store, logger } = options;
+    this.platform = platform;
+    this.logger = logger;
+    const shared = { platform, store: store.outbox, counters: this.counters, logger };
+    this.drafts = new DraftBoard(shared);
+    this.lease = new BridgeLease({
+      store: store.bridge,
+      owner: options.owner,
+      ttlMs: options.leaseTtlMs,
+      logger,
+      onChange: (held) => {
+        if (!held) void this.drafts.close();
+        options.onLease?.(held);
+      },
+    });
+    this.outbox = new Outbox({ ...shared, drafts: this.drafts, mayDeliver: () => this.lease.held });
+  }
+
+  /** Takes the lease if it is free and starts to deliver. Resolves when the lease's state is known. */
+  async start(): Promise<void> {
+    this.outbox.start();
+    await this.lease.start();
+  }
+
+  /** Says a sentence outside any answer. Best effort: tried again only while it certainly didn't arrive. */
+  async reply(to: Delivery, code: string, params: Record<string, string> = {}): Promise<void> {
+    const source = sentence(code, params);
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      const outcome = await this.platform.sendNotice(to, {
+        kind: "notice",
+        blocks: parseMarkdown(source),
+        source,
+      });
+      if (outcome.kind === "ok") return;
+      this.logger.warn({ code: outcome.code, outcome: outcome.kind, notice: code }, "notice not sent");
+      if (outcome.kind !== "not-applied" || outcome.retryAfterMs > 5_000) return;
+      await new Promise((resolve) => setTimeout(resolve, Math.max(200, outcome.retryAfterMs)));
+    }
+  }
+
+  /** Flushes what goes out (bounded) and lets the lease go. */
+  async close(flushMs: number = TIMEOUTS.drainOutbox): Promise<void> {
+    await this.outbox.close(flushMs);
+    await this.drafts.close();
+    await this.lease.close();
+  }
+}

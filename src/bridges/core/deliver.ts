@@ -1,0 +1,203 @@
+/**
+ * One answer on its way out: planned into parts, each part an anchor that is edited into its text (RELIABILITY §4).
+ * Only an anchor is ever posted twice; a text is only ever edited, so repeating it changes nothing.
+ * Must record each step before and after the request that it describes.
+ */
+import { failpoint } from "../../lib/failpoints.ts";
+import type { Logger } from "../../lib/logging.ts";
+import type { OutboxPort } from "../../store/ports.ts";
+import type { AnswerBody, AnswerPart, AnswerRecord } from "../../store/records.ts";
+import { UNKNOWN_TOTAL } from "./anchors.ts";
+import { markdownOf, sentence } from "./catalogue.ts";
+import type { Counters } from "./counters.ts";
+import type { DraftBoard } from "./drafts.ts";
+import { parseMarkdown } from "./markdown/parse.ts";
+import type { BridgePlatform, Button, Content, Outcome, Style } from "./port.ts";
+import { splitBlocks } from "./split.ts";
+
+/** What became of an answer: forgotten, or to be tried again. */
+export type Delivered = { kind: "done" } | { kind: "later"; retryAfterMs: number; code: string };
+
+/** What delivering needs. */
+export interface DeliverDeps {
+  platform: BridgePlatform;
+  store: OutboxPort;
+  drafts: DraftBoard;
+  counters: Counters;
+  logger: Logger;
+}
+
+/** A message that was deleted under us is replaced at most this often. */
+const MAX_REPLACED = 3;
+
+/** Delivers one answer as far as it goes now. Rejects only when the store does. */
+export async function deliverAnswer(deps: DeliverDeps, answer: AnswerRecord): Promise<Delivered> {
+  const { tainted } = answer.turnId === "" ? { tainted: false } : await deps.drafts.takeOver(answer.turnId);
+  const contents = contentsOf(answer, deps.platform);
+  const parts = await deps.store.plan(answer.conversation, answer.answerId, contents.length);
+  for (const [index, content] of contents.entries()) {
+    // A part beyond the stored plan (another version split it otherwise) is kept in memory only: never cut.
+    const part = parts[index] ?? { state: "queued" as const, attempt: 0, anchor: "" };
+    const delivery = new PartDelivery(deps, answer, index, part, content, index < parts.length);
+    const outcome = await delivery.run(tainted);
+    if (outcome.kind === "later") return outcome;
+    parts[index] = delivery.part;
+  }
+  await removeOrphan(deps, answer, parts[0]?.anchor ?? "");
+  await deps.store.done(answer.conversation, answer.answerId);
+  deps.drafts.forget(answer.turnId);
+  return { kind: "done" };
+}
+
+/** The answer's messages: split to the platform's limit, never cut. */
+function contentsOf(answer: AnswerRecord, platform: BridgePlatform): Content[] {
+  const source = markdownOf(answer.body);
+  let parts = splitBlocks(parseMarkdown(source), platform.limits.textUnits, platform.measure);
+  if (parts.length === 0) parts = [parseMarkdown(sentence("empty-answer"))];
+  const buttons = platform.capabilities.supportsButtons ? buttonsOf(answer.body, answer.turnId) : [];
+  return parts.map((blocks, index) => ({
+    kind: answer.body.kind,
+    blocks,
+    source,
+    ...(buttons.length > 0 && index === parts.length - 1 ? { buttons } : {}),
+  }));
+}
+
+/** An interrupted turn is never repeated by itself: its user may (RELIABILITY §3). */
+function buttonsOf(body: AnswerBody, turnId: string): Button[] {
+  if (body.kind !== "failure" || body.code !== "interrupted" || turnId === "") return [];
+  return [{ label: sentence("button.retry"), data: `retry:${turnId}` }];
+}
+
+/** A preview that doesn't hold the final is removed: it would stay as a stray. */
+async function removeOrphan(deps: DeliverDeps, answer: AnswerRecord, finalId: string): Promise<void> {
+  if (answer.turnId === "" || deps.platform.capabilities.supportsDrafts) return;
+  const preview = await deps.store.anchor(answer.conversation, answer.turnId);
+  if (preview.state !== "sent" || preview.id === finalId) return;
+  await deps.platform.deleteMessage(answer.deliver, preview.id);
+}
+
+/** One part's way: queued → sending → sent | refused. */
+class PartDelivery {
+  part: AnswerPart;
+  private readonly deps: DeliverDeps;
+  private readonly answer: AnswerRecord;
+  private readonly index: number;
+  private readonly planned: boolean;
+  private content: Content;
+  private style: Style = "rich";
+  private replaced = 0;
+
+  constructor(
+    deps: DeliverDeps,
+    answer: AnswerRecord,
+    index: number,
+    part: AnswerPart,
+    content: Content,
+    planned: boolean,
+  ) {
+    this.deps = deps;
+    this.answer = answer;
+    this.index = index;
+    this.part = part;
+    this.content = content;
+    this.planned = planned;
+  }
+
+  async run(tainted: boolean): Promise<Delivered> {
+    if (this.part.state === "queued" && !tainted) await this.adoptPreview();
+    for (;;) {
+      if (this.part.state === "sent" || this.part.state === "refused" || this.part.state === "unknown") {
+        return { kind: "done" };
+      }
+      const outcome = this.part.anchor === "" ? await this.postAnchor() : await this.editIntoFinal();
+      if (outcome) return outcome;
+    }
+  }
+
+  private async record(change: Partial<AnswerPart>): Promise<void> {
+    this.part = { ...this.part, ...change };
+    if (!this.planned) return;
+    await this.deps.store.part(this.answer.conversation, this.answer.answerId, this.index, this.part);
+  }
+
+  /** The first part goes into the message that streamed the turn, if there is one. */
+  private async adoptPreview(): Promise<void> {
+    if (this.index !== 0 || this.answer.turnId === "" || this.part.attempt > 0) return;
+    const preview = await this.deps.store.anchor(this.answer.conversation, this.answer.turnId);
+    if (preview.state === "sending") this.deps.counters.count(UNKNOWN_TOTAL);
+    if (preview.state === "sent") await this.record({ state: "sending", attempt: 1, anchor: preview.id });
+  }
+
+  private async postAnchor(): Promise<Delivered | undefined> {
+    // `sending` without an id: an earlier attempt's outcome is unknown.
+    if (this.part.state === "sending") this.deps.counters.count(UNKNOWN_TOTAL);
+    await this.record({ state: "sending", attempt: this.part.attempt + 1 });
+    failpoint("outbox.anchor-sending");
+    const outcome = await this.deps.platform.sendAnchor(this.answer.deliver);
+    switch (outcome.kind) {
+      case "ok":
+        failpoint("outbox.anchor-sent");
+        await this.record({ anchor: outcome.value });
+        return undefined;
+      case "not-applied":
+        await this.record({ state: "queued" });
+        return later(outcome);
+      case "unknown":
+        return later(outcome);
+      case "refused":
+        await this.refused(outcome.code);
+        return undefined;
+    }
+  }
+
+  private async editIntoFinal(): Promise<Delivered | undefined> {
+    const { platform } = this.deps;
+    const { conversation, turnId, answerId, deliver } = this.answer;
+    failpoint("outbox.final-sending");
+    const context = { conversation, turnId, answerId };
+    const outcome = await platform.editMessage(deliver, this.part.anchor, this.content, this.style, context);
+    if (outcome.kind === "ok") {
+      failpoint("outbox.final-sent");
+      await this.record({ state: "sent" });
+      return undefined;
+    }
+    if (outcome.kind !== "refused") return later(outcome);
+    return await this.afterRefusal(outcome.reason, outcome.code);
+  }
+
+  /** Plain text after markup, a new anchor after a deleted one, an honest sentence before giving up. */
+  private async afterRefusal(reason: string, code: string): Promise<undefined> {
+    this.deps.logger.warn({ ...this.ids(), code, style: this.style }, "platform refused a text");
+    if (reason === "gone" && this.replaced < MAX_REPLACED) {
+      this.replaced += 1;
+      await this.record({ state: "queued", anchor: "" });
+    } else if (reason === "unreachable" || reason === "gone") {
+      await this.refused(code);
+    } else if (this.style === "rich") {
+      this.style = "plain";
+    } else if (this.content.kind !== "notice") {
+      const source = sentence("answer-not-shown");
+      this.content = { kind: "notice", blocks: parseMarkdown(source), source };
+    } else {
+      await this.refused(code);
+    }
+    return undefined;
+  }
+
+  private async refused(code: string): Promise<void> {
+    this.deps.counters.count("outbox_refused_total");
+    this.deps.logger.error({ ...this.ids(), code }, "answer can't be delivered: the platform refused it");
+    await this.record({ state: "refused" });
+  }
+
+  private ids() {
+    const { conversation, turnId, answerId } = this.answer;
+    return { conversation, turnId, answerId, part: this.index };
+  }
+}
+
+function later(outcome: Outcome<unknown>): Delivered {
+  const retryAfterMs = outcome.kind === "not-applied" ? outcome.retryAfterMs : 0;
+  return { kind: "later", retryAfterMs, code: outcome.kind === "ok" ? "" : outcome.code };
+}

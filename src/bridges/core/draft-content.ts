@@ -1,0 +1,44 @@
+/**
+ * What a preview shows: the answer so far, cut to one message, and one status line under it. Pure.
+ * Must never exceed the platform's limit: of a long answer the end is shown, since that is where it grows.
+ */
+import { escapeMarkdown, sentence } from "./catalogue.ts";
+import { type Blocks, parseMarkdown } from "./markdown/parse.ts";
+import type { BridgePlatform, Content } from "./port.ts";
+import { splitBlocks } from "./split.ts";
+
+/** Room for the status line and the sign of more text above. */
+const RESERVED = 200;
+/** Longer texts are cut before parsing: a preview is made each second. */
+const PARSED_TAIL = 12_000;
+
+/** The preview's content. `status` is `waking`, a tool line of the agent, or empty. */
+export function draftContent(
+  text: string,
+  status: string,
+  platform: Pick<BridgePlatform, "limits" | "measure">,
+): Content {
+  const line = statusLine(status);
+  const tail = text.length > PARSED_TAIL ? text.slice(-PARSED_TAIL) : text;
+  const parts = splitBlocks(parseMarkdown(tail), platform.limits.textUnits - RESERVED, platform.measure);
+  const shown: Blocks = parts.at(-1) ?? [];
+  const cut = parts.length > 1 || tail !== text;
+  const blocks: Blocks = [
+    ...(cut ? parseMarkdown("…") : []),
+    ...shown,
+    ...(line === "" ? [] : parseMarkdown(line)),
+  ];
+  return {
+    kind: "draft",
+    blocks: blocks.length > 0 ? blocks : parseMarkdown("…"),
+    source: text,
+  };
+}
+
+/** One line, escaped: a tool's name and arguments come from the sandbox. */
+function statusLine(status: string): string {
+  if (status === "") return "";
+  if (status === "waking") return sentence("waking");
+  const short = status.replace(/\s+/g, " ").trim().slice(0, 120);
+  return short === "" ? "" : `⚙️ *${escapeMarkdown(short)}*`;
+}

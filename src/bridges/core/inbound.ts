@@ -1,0 +1,142 @@
+/**
+ * A platform's message → access decision → a command's answer or an event in the mailbox.
+ * The same for every platform. Resolves only when the message is durably stored or needs no storing: only then may the
+ * platform be told that it arrived. Must never look into what a text says.
+ */
+import { Fault } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/logging.ts";
+import type { AcceptResult, BridgePort, IngressPort } from "../../store/ports.ts";
+import { type Delivery, type IngressEvent, MAX_TEXT_BYTES } from "../../store/records.ts";
+import { type AllowList, decideAccess } from "./access.ts";
+import { parseText } from "./commands.ts";
+
+/** A message as any platform gives it. */
+export interface InboundMessage {
+  conversation: string;
+  bridge: string;
+  /** The platform's idempotency key. */
+  updateKey: string;
+  deliver: Delivery;
+  sender: { id: string; name: string };
+  /** Absent when the message has no text (a photo, a sticker). */
+  text?: string;
+}
+
+/** What was done with a message. */
+export type InboundOutcome =
+  | { kind: "accepted"; result: AcceptResult }
+  | { kind: "answered"; code: string }
+  | { kind: "stranger"; told: boolean }
+  | { kind: "ignored"; reason: string };
+
+/** What handling a message needs. */
+export interface InboundDeps {
+  allowed: AllowList;
+  /** The bot's user name, for `/cmd@bot`. */
+  botName: string;
+  ingress: IngressPort;
+  bridge: BridgePort;
+  principalFor(identity: string): string;
+  /** Says a sentence of the catalogue, best effort. */
+  reply(to: Delivery, code: string, params: Record<string, string>): Promise<void>;
+  logger: Logger;
+}
+
+/** Handles one message. Rejects with the store's Fault when it couldn't be stored: hand it in again. */
+export async function handleInbound(message: InboundMessage, deps: InboundDeps): Promise<InboundOutcome> {
+  const access = decideAccess(message.sender.id, deps.allowed);
+  if (access.kind === "stranger") return await greetStranger(message, access.reason, deps);
+  if (message.text === undefined) return await answer(message, "text-only", deps);
+  const parsed = parseText(message.text, deps.botName);
+  switch (parsed.kind) {
+    case "other-bot":
+      return { kind: "ignored", reason: "other-bot" };
+    case "unknown-command":
+      return await answer(message, "unknown-command", deps, { name: parsed.name });
+    case "text":
+      return await acceptText(message, parsed.text, deps, message.updateKey);
+    case "command":
+      return await runCommand(message, parsed.name, parsed.args, deps);
+  }
+}
+
+async function runCommand(
+  message: InboundMessage,
+  name: "start" | "help" | "new" | "stop",
+  args: string,
+  deps: InboundDeps,
+): Promise<InboundOutcome> {
+  if (name === "help") return await answer(message, "help", deps);
+  if (name === "start") {
+    // The chat was opened: its agent may warm up.
+    void deps.ingress.wakeHint(deps.principalFor(message.sender.id)).catch(() => {});
+    return await answer(message, "welcome", deps);
+  }
+  const result = await deps.ingress.accept({ ...eventOf(message, deps), command: { name } });
+  logAccepted(message, result, deps);
+  // `/new first question`: the question is a message of the new session.
+  if (name === "new" && args !== "")
+    return await acceptText(message, args, deps, `${message.updateKey}.text`);
+  return { kind: "accepted", result };
+}
+
+async function acceptText(
+  message: InboundMessage,
+  text: string,
+  deps: InboundDeps,
+  updateKey: string,
+): Promise<InboundOutcome> {
+  if (Buffer.byteLength(text) > MAX_TEXT_BYTES) {
+    return await answer(message, "too-long", deps, { limit: String(MAX_TEXT_BYTES / 1024) });
+  }
+  if (text.trim() === "") return await answer(message, "text-only", deps);
+  const result = await deps.ingress.accept({ ...eventOf(message, deps), updateKey, text });
+  logAccepted(message, result, deps);
+  return { kind: "accepted", result };
+}
+
+function eventOf(message: InboundMessage, deps: InboundDeps): IngressEvent {
+  const { conversation, bridge, updateKey, deliver, sender } = message;
+  const name = sender.name.slice(0, 128).toWellFormed();
+  return {
+    conversation,
+    bridge,
+    updateKey,
+    deliver,
+    sender: { ...sender, name },
+    principal: deps.principalFor(sender.id),
+  };
+}
+
+function logAccepted(message: InboundMessage, result: AcceptResult, deps: InboundDeps): void {
+  const seq = "seq" in result ? result.seq : undefined;
+  deps.logger.info(
+    { conversation: message.conversation, updateKey: message.updateKey, seq, duplicate: result.duplicate },
+    `message ${result.kind}`,
+  );
+}
+
+async function answer(
+  message: InboundMessage,
+  code: string,
+  deps: InboundDeps,
+  params: Record<string, string> = {},
+): Promise<InboundOutcome> {
+  await deps.reply(message.deliver, code, params);
+  return { kind: "answered", code };
+}
+
+/** A stranger learns their id and how to be let in, at most once an hour, and nothing else. */
+async function greetStranger(
+  message: InboundMessage,
+  reason: "closed" | "not-listed",
+  deps: InboundDeps,
+): Promise<InboundOutcome> {
+  const { id } = message.sender;
+  if (!/^[0-9]{1,20}$/.test(id))
+    throw new Fault({ code: "identity-invalid", message: "platform identity is no number" });
+  const told = await deps.bridge.strangerKnocked(id);
+  deps.logger.info({ sender: id, told }, "stranger refused");
+  if (told) await deps.reply(message.deliver, reason === "closed" ? "stranger-closed" : "stranger", { id });
+  return { kind: "stranger", told };
+}

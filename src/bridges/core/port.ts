@@ -1,0 +1,97 @@
+/**
+ * What the core needs from a chat platform: a narrow interface plus capability flags.
+ * A platform reports what became of each request as a value (DESIGN §11): it never throws for network trouble, never
+ * retries by itself, and never decides what a message says.
+ */
+import type { Delivery } from "../../store/records.ts";
+import type { Blocks } from "./markdown/parse.ts";
+import type { Measure } from "./split.ts";
+
+/** Optional abilities; the core asks these, never the platform's name. */
+export interface Capabilities {
+  /** Previews that are no messages (`showDraft`); otherwise a preview is a message that is edited. */
+  supportsDrafts: boolean;
+  /** Buttons under a message, answered by a callback. */
+  supportsButtons: boolean;
+  /** A "typing" signal that has to be renewed. */
+  supportsTyping: boolean;
+}
+
+/** Numbers of a platform. */
+export interface Limits {
+  /** Visible length of one message, in the units of {@link BridgePlatform.measure}. */
+  textUnits: number;
+  /** At most one edit of a message in this time. */
+  editIntervalMs: number;
+  /** The typing signal is renewed this often. */
+  typingIntervalMs: number;
+}
+
+/** A button of ours; agents can't make any (DESIGN §6). */
+export interface Button {
+  label: string;
+  /** At most 64 bytes: Telegram's limit of callback_data. */
+  data: string;
+}
+
+/** One message's content, not yet in any platform's markup. */
+export interface Content {
+  kind: "final" | "failure" | "notice" | "draft";
+  blocks: Blocks;
+  /** Markdown that `blocks` were parsed from; of the whole answer where it was split. */
+  source: string;
+  buttons?: Button[];
+}
+
+/** What stands around a message, for platforms that keep a transcript. */
+export interface MessageContext {
+  conversation: string;
+  turnId: string;
+  answerId: string;
+}
+
+/**
+ * What became of a request.
+ * `not-applied`: certainly nothing happened, try again after the delay. `unknown`: it may have happened.
+ * `refused`: the platform said no and will say no again.
+ */
+export type Outcome<T> =
+  | { kind: "ok"; value: T }
+  | { kind: "not-applied"; code: string; retryAfterMs: number }
+  | { kind: "unknown"; code: string }
+  | { kind: "refused"; reason: RefusalReason; code: string };
+
+/**
+ * `markup`: the text's markup is at fault, plain text may pass. `gone`: the message doesn't exist or can't be edited
+ * any more. `unreachable`: nothing can be posted there (blocked, chat deleted). `other`: anything else.
+ */
+export type RefusalReason = "markup" | "gone" | "unreachable" | "other";
+
+/** How content is to be written: in the platform's markup, or as bare text. */
+export type Style = "rich" | "plain";
+
+/** A chat platform. */
+export interface BridgePlatform {
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  readonly limits: Limits;
+  /** Visible length that blocks will have on this platform. */
+  readonly measure: Measure;
+  /** Posts the placeholder that an answer is edited into; the only request that may be repeated blindly. */
+  sendAnchor(to: Delivery): Promise<Outcome<string>>;
+  /** Replaces a message of ours. Repeatable: "not modified" is `ok`. */
+  editMessage(
+    to: Delivery,
+    id: string,
+    content: Content,
+    style: Style,
+    context: MessageContext,
+  ): Promise<Outcome<void>>;
+  deleteMessage(to: Delivery, id: string): Promise<Outcome<void>>;
+  /** One message of ours outside any answer (help, a stranger's notice): best effort. */
+  sendNotice(to: Delivery, content: Content): Promise<Outcome<string>>;
+  /** Only with `supportsTyping`. Best effort. */
+  typing(to: Delivery): Promise<void>;
+  /** Only with `supportsDrafts`. Best effort; `status` is the tool line, empty if none. */
+  showDraft?(to: Delivery, content: Content, status: string, context: MessageContext): Promise<void>;
+}

@@ -1,0 +1,232 @@
+/**
+ * The Telegram bridge: grammY's Api, our polling loop, the core's lease, previews and outbox.
+ * Holds the bot token and must never let it into a log line, an error or a file.
+ */
+import { Api, GrammyError } from "grammy";
+import type { Update, UserFromGetMe } from "grammy/types";
+import { Fault } from "../../lib/errors.ts";
+import { principalOf } from "../../lib/ids.ts";
+import type { Logger } from "../../lib/logging.ts";
+import { type AllowList, BridgeCore, type BridgeStore, backoffMs, handleInbound } from "../core/index.ts";
+import { handleTap } from "./callbacks.ts";
+import { registerCommands } from "./commands.ts";
+import { readUpdate, type Tap } from "./inbound.ts";
+import { telegramPlatform } from "./outbound.ts";
+import { outcomeOf } from "./outcome.ts";
+import { Poller } from "./poller.ts";
+
+/** What the bridge needs. */
+export interface TelegramOptions {
+  token: string;
+  /** `TELEGRAM_API_ROOT`; Telegram's own by default. */
+  apiRoot?: string;
+  /** Numeric ids that are let in; `parseAllowList` reads the setting. */
+  allowedUsers: AllowList;
+  store: BridgeStore;
+  /** Unique per process life, for the poller lease. */
+  owner: string;
+  logger: Logger;
+  /** Whose agent an identity talks to; its own by default. */
+  principalFor?(identity: string): string;
+  /** For tests: shorter times. */
+  pollSeconds?: number;
+  leaseTtlMs?: number;
+  requestTimeoutMs?: number;
+}
+
+/** A running bridge. */
+export interface TelegramBridge {
+  /** Resolves when getMe answered and the lease's state is known; rejects with a Fault when the token is refused. */
+  ready: Promise<void>;
+  status(): TelegramStatus;
+  close(flushMs?: number): Promise<void>;
+}
+
+/** What `nemoclaw status` shows. */
+export interface TelegramStatus {
+  state: "starting" | "polling" | "standby" | "failed" | "closed";
+  bot: string;
+  /** When Telegram last answered a poll (ms since the epoch), 0 before. */
+  lastPollAt: number;
+  counters: Record<string, number>;
+}
+
+const LEASE_TTL_MS = 6_000;
+const POLL_SECONDS = 25;
+const REQUEST_TIMEOUT_MS = 15_000;
+/** After a 409 the other poller gets this long. */
+const CONFLICT_PAUSE_MS = 10_000;
+
+/** The bot's id: the part of the token before the colon. Throws Fault `telegram-token-invalid` for another shape. */
+export function botIdOf(token: string): number {
+  const match = /^([0-9]{3,16}):[A-Za-z0-9_-]{20,}$/.exec(token);
+  if (!match) throw invalidToken("TELEGRAM_BOT_TOKEN does not look like a bot token");
+  return Number(match[1]);
+}
+
+/** Starts the bridge and returns at once; see `ready`. */
+export function runTelegramBridge(options: TelegramOptions): TelegramBridge {
+  const bridge = new Bridge(options);
+  const ready = bridge.start();
+  // A caller that never looks at `ready` still sees the failure in the log and in `status`.
+  ready.catch(() => {});
+  return { ready, status: () => bridge.status(), close: (flushMs) => bridge.close(flushMs) };
+}
+
+class Bridge {
+  private readonly options: TelegramOptions;
+  private readonly botId: number;
+  private readonly api: Api;
+  private readonly core: BridgeCore;
+  private readonly poller: Poller;
+  private readonly principalFor: (identity: string) => string;
+  private me: UserFromGetMe | undefined;
+  private failed = false;
+  private readonly closing = new AbortController();
+
+  constructor(options: TelegramOptions) {
+    this.options = options;
+    this.botId = botIdOf(options.token);
+    this.principalFor = options.principalFor ?? ((identity) => principalOf("telegram", identity));
+    const timeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+    const pollSeconds = options.pollSeconds ?? POLL_SECONDS;
+    const apiRoot = options.apiRoot?.replace(/\/+$/, "");
+    this.api = new Api(options.token, {
+      ...(apiRoot ? { apiRoot } : {}),
+      // Longer than any signal that we pass.
+      timeoutSeconds: Math.ceil(timeoutMs / 1_000) + pollSeconds + 60,
+      sensitiveLogs: false,
+    });
+    this.core = new BridgeCore({
+      platform: telegramPlatform(this.api, timeoutMs),
+      store: options.store,
+      owner: options.owner,
+      leaseTtlMs: options.leaseTtlMs ?? LEASE_TTL_MS,
+      logger: options.logger,
+      onLease: (held) => {
+        if (!held) this.poller.interrupt();
+      },
+    });
+    this.poller = new Poller({
+      api: this.api,
+      logger: options.logger,
+      pollSeconds,
+      holdsLease: () => this.core.lease.held,
+      onConflict: () => this.core.lease.yieldFor(CONFLICT_PAUSE_MS),
+      handle: (update) => this.handle(update),
+      onConfirmed: (offset) => options.store.bridge.setCursor(String(offset)),
+    });
+  }
+
+  async start(): Promise<void> {
+    try {
+      this.me = await this.identify();
+    } catch (error) {
+      this.failed = true;
+      this.options.logger.error({ err: error }, "telegram bridge can't start");
+      throw error;
+    }
+    if (this.closing.signal.aborted) return;
+    await this.core.start();
+    this.poller.start();
+    void registerCommands(this.api).catch(() => this.options.logger.warn("command menu not registered"));
+    this.options.logger.info({ bot: this.me.username, held: this.core.lease.held }, "telegram bridge ready");
+  }
+
+  status(): TelegramStatus {
+    return {
+      state: this.state(),
+      bot: this.me?.username ?? String(this.botId),
+      lastPollAt: this.poller.lastAnswerAt,
+      counters: this.core.counters.all(),
+    };
+  }
+
+  async close(flushMs?: number): Promise<void> {
+    this.closing.abort();
+    await this.poller.close();
+    await this.core.close(flushMs);
+  }
+
+  private state(): TelegramStatus["state"] {
+    if (this.closing.signal.aborted) return "closed";
+    if (this.failed) return "failed";
+    if (!this.me) return "starting";
+    return this.core.lease.held ? "polling" : "standby";
+  }
+
+  /** Asks who we are until Telegram answers; a refused token is final. */
+  private async identify(): Promise<UserFromGetMe> {
+    for (let failures = 0; ; failures++) {
+      try {
+        return await this.api.getMe(
+          AbortSignal.any([this.closing.signal, AbortSignal.timeout(10_000)]) as never,
+        );
+      } catch (error) {
+        if (this.closing.signal.aborted)
+          throw new Fault({ code: "closed", message: "closed while starting" });
+        if (error instanceof GrammyError && (error.error_code === 401 || error.error_code === 404)) {
+          throw invalidToken(`Telegram refused the bot token (${error.error_code})`);
+        }
+        const outcome = await outcomeOf(Promise.reject(error));
+        const ms = backoffMs(failures);
+        const code = outcome.kind === "ok" ? "" : outcome.code;
+        this.options.logger.warn({ code, retryInMs: ms }, "Telegram not reachable; trying again");
+        await new Promise((resolve) => setTimeout(resolve, ms));
+      }
+    }
+  }
+
+  private async handle(update: Update): Promise<void> {
+    const inbound = readUpdate(update, this.botId);
+    const { store, logger, allowedUsers } = this.options;
+    switch (inbound.kind) {
+      case "ignore":
+        logger.debug({ updateKey: String(update.update_id), reason: inbound.reason }, "update ignored");
+        return;
+      case "tap":
+        return await this.handleTap(inbound.tap);
+      case "message":
+        break;
+    }
+    const { message } = inbound;
+    try {
+      await handleInbound(message, {
+        allowed: allowedUsers,
+        botName: this.me?.username ?? "",
+        ingress: store.ingress,
+        bridge: store.bridge,
+        principalFor: this.principalFor,
+        reply: (to, code, params) => this.core.reply(to, code, params),
+        logger,
+      });
+    } catch (error) {
+      // What can't be stored now is tried again. What can't be stored ever is told to its sender.
+      if (error instanceof Fault && error.retryable) throw error;
+      logger.error({ updateKey: message.updateKey, err: error }, "update can't be accepted");
+      await this.core.reply(message.deliver, "not-accepted");
+    }
+  }
+
+  private async handleTap(tap: Tap): Promise<void> {
+    const { store, logger, allowedUsers } = this.options;
+    const deps = { allowed: allowedUsers, principalFor: this.principalFor, botId: this.botId };
+    const answer = await handleTap(tap, { ...deps, ingress: store.ingress, turns: store.turns });
+    logger.info(
+      { conversation: tap.conversation, accepted: answer.accepted !== undefined },
+      "button pressed",
+    );
+    // The spinner on the button; too late or twice is harmless.
+    await outcomeOf(
+      this.api.answerCallbackQuery(tap.id, { text: answer.text }, AbortSignal.timeout(5_000) as never),
+    );
+  }
+}
+
+function invalidToken(message: string): Fault {
+  return new Fault({
+    code: "telegram-token-invalid",
+    message,
+    hint: "get the token from @BotFather and set TELEGRAM_BOT_TOKEN",
+  });
+}

@@ -1,0 +1,86 @@
+/**
+ * Telegram as a {@link BridgePlatform}: posts, edits and deletes through grammY's Api, one request per call.
+ * Every text goes out with link previews disabled: a preview is a fetch that an agent's text would cause.
+ */
+import type { Api } from "grammy";
+import type { Delivery } from "../../store/records.ts";
+import type { BridgePlatform, Content, Outcome, Style } from "../core/index.ts";
+import { plainText } from "../core/index.ts";
+import { isNotModified, outcomeOf } from "./outcome.ts";
+import { measureHtml, renderHtml } from "./render.ts";
+
+/** Bot API "sendMessage": 1-4096 characters after entity parsing; a margin for what Telegram trims or counts anew. */
+const TEXT_UNITS = 4_000;
+/** What an anchor says until it becomes an answer. */
+export const ANCHOR_TEXT = "…";
+
+const NO_PREVIEW = { is_disabled: true } as const;
+
+/** The Telegram platform. `timeoutMs` bounds each request. */
+export function telegramPlatform(api: Api, timeoutMs: number): BridgePlatform {
+  const signal = () => AbortSignal.timeout(timeoutMs) as never;
+  return {
+    name: "telegram",
+    capabilities: { supportsDrafts: false, supportsButtons: true, supportsTyping: true },
+    limits: { textUnits: TEXT_UNITS, editIntervalMs: 1_000, typingIntervalMs: 4_000 },
+    measure: measureHtml,
+
+    async sendAnchor(to: Delivery): Promise<Outcome<string>> {
+      const options = { link_preview_options: NO_PREVIEW, ...replyTo(to), ...thread(to) };
+      return idOf(await outcomeOf(api.sendMessage(to.chat, ANCHOR_TEXT, options, signal())));
+    },
+
+    async editMessage(to: Delivery, id: string, content: Content, style: Style): Promise<Outcome<void>> {
+      const { text, markup } = write(content, style);
+      const options = { ...markup, link_preview_options: NO_PREVIEW, ...keyboard(content) };
+      const outcome = await outcomeOf(api.editMessageText(to.chat, Number(id), text, options, signal()));
+      return isNotModified(outcome) ? { kind: "ok", value: undefined } : nothingOf(outcome);
+    },
+
+    async deleteMessage(to: Delivery, id: string): Promise<Outcome<void>> {
+      return nothingOf(await outcomeOf(api.deleteMessage(to.chat, Number(id), signal())));
+    },
+
+    async sendNotice(to: Delivery, content: Content): Promise<Outcome<string>> {
+      const { text, markup } = write(content, "rich");
+      const options = { ...markup, link_preview_options: NO_PREVIEW, ...thread(to) };
+      return idOf(await outcomeOf(api.sendMessage(to.chat, text, options, signal())));
+    },
+
+    async typing(to: Delivery): Promise<void> {
+      await api.sendChatAction(to.chat, "typing", thread(to), signal());
+    },
+  };
+}
+
+function write(content: Content, style: Style): { text: string; markup: { parse_mode?: "HTML" } } {
+  if (style === "plain") return { text: plainText(content.blocks), markup: {} };
+  return { text: renderHtml(content.blocks), markup: { parse_mode: "HTML" } };
+}
+
+function keyboard(content: Content) {
+  if (!content.buttons) return {};
+  return {
+    reply_markup: {
+      inline_keyboard: [content.buttons.map(({ label, data }) => ({ text: label, callback_data: data }))],
+    },
+  };
+}
+
+/** The answered message may have been deleted: the answer comes all the same. */
+function replyTo(to: Delivery) {
+  if (to.replyTo === undefined) return {};
+  return { reply_parameters: { message_id: Number(to.replyTo), allow_sending_without_reply: true } };
+}
+
+function thread(to: Delivery) {
+  return to.thread === undefined ? {} : { message_thread_id: Number(to.thread) };
+}
+
+function idOf(outcome: Outcome<{ message_id: number }>): Outcome<string> {
+  return outcome.kind === "ok" ? { kind: "ok", value: String(outcome.value.message_id) } : outcome;
+}
+
+function nothingOf(outcome: Outcome<unknown>): Outcome<void> {
+  return outcome.kind === "ok" ? { kind: "ok", value: undefined } : outcome;
+}

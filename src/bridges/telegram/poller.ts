@@ -1,0 +1,206 @@
+/**
+ * Long polling with our own loop: an update is confirmed to Telegram only when it is durably stored.
+ * Updates of one chat keep their order; chats don't wait for each other; an update that can't be stored now is tried
+ * again and holds back the confirmation, not the others. Polls only while the lease is held, checked before each request.
+ */
+import { type Api, GrammyError } from "grammy";
+import type { Update } from "grammy/types";
+import type { Logger } from "../../lib/logging.ts";
+import { backoffMs } from "../core/index.ts";
+import { ALLOWED_UPDATES } from "./inbound.ts";
+import { networkCode } from "./outcome.ts";
+
+/** What the loop needs. */
+export interface PollerDeps {
+  api: Api;
+  logger: Logger;
+  /** Whether the lease is held, asked of the store or known from a fresh renewal. */
+  holdsLease(): boolean;
+  /** Telegram says that another process polls. */
+  onConflict(): Promise<void>;
+  /** Stores one update; rejects to have it tried again. */
+  handle(update: Update): Promise<void>;
+  /** Everything below this id is stored. */
+  onConfirmed(nextOffset: number): Promise<void>;
+  /** Seconds that Telegram holds an empty poll. */
+  pollSeconds: number;
+}
+
+/** Updates per request (Bot API maximum). */
+const BATCH = 100;
+/** A long poll that is not answered this much later than promised is given up. */
+const POLL_GRACE_MS = 15_000;
+
+/** The polling loop of one bot. */
+export class Poller {
+  private readonly deps: PollerDeps;
+  /** Stored, but above one that isn't. */
+  private readonly stored = new Set<number>();
+  private readonly open = new Map<number, Promise<void>>();
+  private readonly lanes = new Map<string, Promise<void>>();
+  private readonly stopping = new AbortController();
+  private request = new AbortController();
+  /** Sent once with the next poll, then omitted: Telegram may restart its ids lower after a quiet week. */
+  private confirm: number | undefined;
+  private failures = 0;
+  private running: Promise<void> = Promise.resolve();
+  /** When Telegram last answered a poll (ms since the epoch), 0 before. */
+  lastAnswerAt = 0;
+
+  constructor(deps: PollerDeps) {
+    this.deps = deps;
+  }
+
+  /** Starts the loop. */
+  start(): void {
+    this.running = this.loop();
+  }
+
+  /** Ends the poll under way: the lease is gone or the process stops. */
+  interrupt(): void {
+    this.request.abort();
+  }
+
+  /** Stops polling and waits for updates that are being stored. */
+  async close(): Promise<void> {
+    this.stopping.abort();
+    this.interrupt();
+    await this.running;
+    const settled = Promise.allSettled([...this.open.values()]);
+    await Promise.race([settled, pause(2_000)]);
+    if (this.confirm !== undefined && this.deps.holdsLease()) await this.confirmLast(this.confirm);
+  }
+
+  private async loop(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      if (!this.deps.holdsLease()) {
+        await this.sleep(200);
+        continue;
+      }
+      await this.poll();
+      // Storing takes milliseconds: confirm with the very next poll. What takes longer doesn't stop polling, but
+      // Telegram repeats it in each answer: don't spin.
+      if (this.open.size > 0) await Promise.race([Promise.allSettled(this.open.values()), this.sleep(300)]);
+    }
+  }
+
+  /** One getUpdates. */
+  private async poll(): Promise<void> {
+    const { api, logger, pollSeconds } = this.deps;
+    this.request = new AbortController();
+    const signal = AbortSignal.any([
+      this.request.signal,
+      AbortSignal.timeout(pollSeconds * 1_000 + POLL_GRACE_MS),
+    ]);
+    const confirm = this.confirm;
+    try {
+      const updates = await api.getUpdates(
+        {
+          ...(confirm === undefined ? {} : { offset: confirm }),
+          limit: BATCH,
+          // While something waits to be stored Telegram answers at once with it anyway.
+          timeout: pollSeconds,
+          allowed_updates: ALLOWED_UPDATES,
+        },
+        signal as never,
+      );
+      this.failures = 0;
+      this.lastAnswerAt = Date.now();
+      if (confirm !== undefined) this.confirmed(confirm);
+      this.take(updates);
+    } catch (error) {
+      if (this.stopping.signal.aborted || this.request.signal.aborted) return;
+      await this.failed(error, logger);
+    }
+  }
+
+  private confirmed(offset: number): void {
+    if (this.confirm === offset) this.confirm = undefined;
+    for (const id of this.stored) if (id < offset) this.stored.delete(id);
+    void this.deps.onConfirmed(offset).catch(() => {});
+  }
+
+  private async failed(error: unknown, logger: Logger): Promise<void> {
+    if (error instanceof GrammyError && error.error_code === 409) {
+      logger.warn("another process polls this bot (409): letting the lease go");
+      await this.deps.onConflict();
+      return;
+    }
+    this.failures += 1;
+    const asked = error instanceof GrammyError ? (error.parameters.retry_after ?? 0) * 1_000 : 0;
+    const code = error instanceof GrammyError ? `telegram-${error.error_code}` : networkCode(error);
+    const ms = Math.max(asked, backoffMs(this.failures - 1));
+    logger.warn({ code, retryInMs: ms }, "updates not received; trying again");
+    await this.sleep(ms);
+  }
+
+  private take(updates: Update[]): void {
+    for (const update of updates) {
+      const id = update.update_id;
+      if (this.open.has(id) || this.stored.has(id)) continue;
+      const lane = laneOf(update);
+      const before = this.lanes.get(lane) ?? Promise.resolve();
+      const work = before.then(() => this.store(update));
+      this.open.set(id, work);
+      this.lanes.set(lane, work);
+      void work.finally(() => {
+        if (this.lanes.get(lane) === work) this.lanes.delete(lane);
+      });
+    }
+  }
+
+  private async store(update: Update): Promise<void> {
+    const id = update.update_id;
+    for (let failures = 0; !this.stopping.signal.aborted; failures++) {
+      try {
+        await this.deps.handle(update);
+        this.open.delete(id);
+        this.stored.add(id);
+        this.advance();
+        return;
+      } catch (err) {
+        this.deps.logger.warn({ updateKey: String(id), err }, "update not stored yet; trying again");
+        await this.sleep(Math.min(3_000, backoffMs(failures)));
+      }
+    }
+    this.open.delete(id);
+  }
+
+  /** Confirms up to the first update that isn't stored. */
+  private advance(): void {
+    const lowestOpen = Math.min(...this.open.keys(), Number.POSITIVE_INFINITY);
+    const below = [...this.stored].filter((id) => id < lowestOpen);
+    if (below.length > 0) this.confirm = Math.max(...below) + 1;
+  }
+
+  private async confirmLast(offset: number): Promise<void> {
+    const request = { offset, limit: 1, timeout: 0, allowed_updates: ALLOWED_UPDATES };
+    await this.deps.api
+      .getUpdates(request, AbortSignal.timeout(2_000) as never)
+      .then(() => this.deps.onConfirmed(offset))
+      .catch(() => {});
+  }
+
+  private async sleep(ms: number): Promise<void> {
+    await pause(ms, this.stopping.signal);
+  }
+}
+
+function laneOf(update: Update): string {
+  const chat = update.message?.chat.id ?? update.callback_query?.message?.chat.id;
+  // A tap must not wait behind a message that can't be stored.
+  return update.callback_query ? `tap:${update.update_id}` : `chat:${chat ?? update.update_id}`;
+}
+
+function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    }
+    if (signal?.aborted) done();
+    else signal?.addEventListener("abort", done);
+  });
+}
