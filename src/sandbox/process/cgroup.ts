@@ -2,9 +2,11 @@
  * Memory, pids and cpu limits by control groups: finds out which kind this host has and where we may make groups.
  * One group per sandbox below `nemoclaw/<installation>`. Must never touch a group that it didn't make.
  */
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Limits } from "../driver.ts";
 import type { Cgroups } from "./cgroup-group.ts";
 import { cgroupV1 } from "./cgroup-v1.ts";
 import { cgroupV2 } from "./cgroup-v2.ts";
@@ -21,6 +23,11 @@ export interface CgroupOptions {
 
 /** The control groups that can be used here, or why there are none. */
 export function findCgroups(options: CgroupOptions): Cgroups | { missing: string } {
+  const found = lookForCgroups(options);
+  return "missing" in found ? found : tryOut(found);
+}
+
+function lookForCgroups(options: CgroupOptions): Cgroups | { missing: string } {
   if (!isRoot && !options.delegated) {
     return { missing: "an ordinary user needs a delegated control group (NEMOCLAW_CGROUP)" };
   }
@@ -35,6 +42,23 @@ export function findCgroups(options: CgroupOptions): Cgroups | { missing: string
     return { missing: "this kernel offers no memory and pids controllers" };
   } catch (error) {
     return { missing: `control groups can't be made: ${(error as Error).message}` };
+  }
+}
+
+/** Making a group says little: rights are checked when a process is moved. So one is. */
+function tryOut(cgroups: Cgroups): Cgroups | { missing: string } {
+  const name = `check-${process.pid}`;
+  const child = spawn("/usr/bin/sleep", ["60"], { env: {}, stdio: "ignore" });
+  child.on("error", () => {});
+  try {
+    cgroups.create(name, Limits.parse({}));
+    cgroups.add(name, child.pid ?? 0);
+    return cgroups;
+  } catch (error) {
+    return { missing: `${cgroups.kind} can't be used: ${(error as Error).message}` };
+  } finally {
+    child.once("exit", () => cgroups.remove(name));
+    child.kill("SIGKILL");
   }
 }
 

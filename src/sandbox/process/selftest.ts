@@ -14,6 +14,8 @@ import { type StartContext, startSandbox } from "./start.ts";
 /** The self-test's own principal; its uid is used for nothing else. */
 const SELF = "p_00000000000000000000";
 const TIMEOUT_MS = 20_000;
+/** A self-test of a launcher that was killed may still run. */
+const LOCK_WAIT_S = 25;
 const LIMITS = { memoryBytes: 64 << 20, pids: 64 };
 
 /** What the self-test works with. */
@@ -27,16 +29,15 @@ export interface SelfTestHost {
 export async function runSelfTest(host: SelfTestHost): Promise<Layer[]> {
   const { homes } = host;
   const info: SandboxInfo = {
+    ...{ id: SELF, name: "self-test", state: "stopped", runName: newId("s"), bootId: newId("b") },
     ...{
-      id: SELF,
-      name: "self-test",
-      state: "stopped",
-      runName: newId("s"),
-      bootId: newId("b"),
       pid: 0,
       startTime: 0,
+      uid: homes.uid(SELF),
+      limits: Limits.parse(LIMITS),
+      agent: NO_AGENT,
+      lastStop: "",
     },
-    ...{ uid: homes.uid(SELF), limits: Limits.parse(LIMITS), agent: NO_AGENT, lastStop: "" },
   };
   // Strict, whatever the operator chose: a missing layer has to show.
   const context: StartContext = { ...host.context, bestEffort: false };
@@ -44,14 +45,10 @@ export async function runSelfTest(host: SelfTestHost): Promise<Layer[]> {
   try {
     const program = ["/usr/bin/perl", `${INSIDE.config}/selftest.pl`];
     let pid = 0;
-    const { ended } = await startSandbox(
-      context,
-      info,
-      (found) => {
-        pid = found;
-      },
-      program,
-    );
+    const record = (found: number) => {
+      pid = found;
+    };
+    const { ended } = await startSandbox(context, info, record, program, LOCK_WAIT_S);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<"late">((resolve) => {
       timer = setTimeout(resolve, TIMEOUT_MS, "late");

@@ -1,0 +1,21 @@
+/** Sandboxes, for the rest of the project: what they are, who makes them, how to ask for them. */
+export {
+  AgentSpec,
+  type Layer,
+  Limits,
+  type SandboxDriver,
+  SandboxId,
+  SandboxInfo,
+  SandboxSpec,
+  SandboxState,
+  SandboxStats,
+} from "./driver.ts";
+export {
+  LauncherClient,
+  type LauncherClientOptions,
+  type LauncherOptions,
+  type LauncherRole,
+  type RunningLauncher,
+  runLauncher,
+} from "./launcher/index.ts";
+export { type Compatibility, judgeLayers } from "./process/index.ts";

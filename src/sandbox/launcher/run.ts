@@ -1,0 +1,84 @@
+/**
+ * The launcher process: driver, self-test, sockets. The only one that keeps root. Its end ends no sandbox; the next
+ * one adopts them. Must never hold a token, speak to Redis, or read what guests or chats send.
+ */
+import { closeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { Fault } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/logging.ts";
+import type { Paths } from "../../lib/paths.ts";
+import type { Layer } from "../driver.ts";
+import { makeDirectory, tryLock } from "../process/files.ts";
+import { ProcessDriver } from "../process/index.ts";
+import type { LauncherRole } from "./protocol.ts";
+import { LauncherServer } from "./server.ts";
+
+/** What the supervisor tells the launcher. */
+export interface LauncherOptions {
+  paths: Paths;
+  logger: Logger;
+  /** User of each role's process; all ours when we aren't root. */
+  roles: Record<LauncherRole, number>;
+  project: {
+    /** Directory of the Node package (`bin/node`). */
+    node: string;
+    /** Directory of the blueprint's runtime (`node_modules/openclaw`). */
+    runtime: string;
+    /** Directory of the guest (`init.pl`). */
+    guest: string;
+  };
+  /** Start sandboxes although a layer is missing. */
+  bestEffort: boolean;
+  /** Delegated control group (`NEMOCLAW_CGROUP`). */
+  cgroup?: string | undefined;
+  /** Park into swap that is neither zram nor encrypted. */
+  plainSwap?: boolean;
+  uidBase?: number;
+  watchMs?: number;
+  diskMs?: number;
+}
+
+/** A launcher that serves. */
+export interface RunningLauncher {
+  /** What the self-test saw; whether that is enough is the caller's to judge (`judgeLayers`). */
+  layers: Layer[];
+  close(): Promise<void>;
+}
+
+/** Adopts, tests itself, listens. Throws a Fault that names what this host lacks. */
+export async function runLauncher(options: LauncherOptions): Promise<RunningLauncher> {
+  const { paths, logger, project, roles, ...rest } = options;
+  const dir = dirname(paths.launcher.workerSocket);
+  makeDirectory(dir, process.getuid?.() === 0 ? 0o711 : 0o700);
+  const lock = tryLock(join(dir, "lock"));
+  if (lock === undefined) {
+    throw new Fault({ code: "launcher-running", message: `another launcher serves ${paths.home}` });
+  }
+  const driver = await ProcessDriver.open({ paths, logger, owners: roles, ...project, ...rest });
+  const tested = await driver.selfTest();
+  const layers = () => [...tested, parking(driver)];
+  const server = new LauncherServer({ paths, logger, driver, layers, roles });
+  await server.listen();
+  return {
+    layers: layers(),
+    async close() {
+      server.close();
+      driver.close();
+      closeSync(lock);
+    },
+  };
+}
+
+/** Parking as a layer that nobody requires, so that `status` and `doctor` can say why not. */
+function parking(driver: ProcessDriver): Layer {
+  const support = driver.parkSupport();
+  return support.ok
+    ? { name: "parking", active: true, detail: `${support.how}, ${support.detail}`, required: false }
+    : {
+        name: "parking",
+        active: false,
+        detail: support.why,
+        required: false,
+        fix: "zram or encrypted swap, as root",
+      };
+}
