@@ -4,6 +4,7 @@
 # for children that it started. Owns nothing else: it must never read a file, open a socket or listen to the agent.
 use strict;
 use warnings;
+use POSIX ();
 
 my $here = $0 =~ s{[^/]*\z}{}r;
 my @command = @ARGV ? @ARGV : ("/opt/node/bin/node", (grep { -e } map { "${here}main.$_" } "ts", "js")[0] // "main.ts");
@@ -18,6 +19,8 @@ $guest = fork;
 die "init: fork: $!\n" unless defined $guest;
 if ($guest == 0) {
   $SIG{$_} = "DEFAULT" for qw(TERM INT HUP USR1 USR2);
+  # PID 1 alone holds what the host handed in (the lock on the home).
+  POSIX::close($_) for 3 .. 63;
   exec { $command[0] } @command or do { print STDERR "init: $command[0]: $!\n"; exit 127 };
 }
 

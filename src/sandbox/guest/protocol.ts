@@ -24,7 +24,14 @@ export type TurnEvent =
   | { kind: "delta"; text: string }
   /** The text so far is replaced (the agent rewrote its draft, or the journal was compacted). */
   | { kind: "text"; text: string }
-  | { kind: "tool"; phase: "start" | "update" | "end"; id: string; name: string; summary: string; ok?: boolean }
+  | {
+      kind: "tool";
+      phase: "start" | "update" | "end";
+      id: string;
+      name: string;
+      summary: string;
+      ok?: boolean;
+    }
   /** Tokens as the agent claims them: shown, never billed from. */
   | { kind: "usage"; input: number; output: number }
   | { kind: "final"; text: string }

@@ -1,0 +1,91 @@
+/**
+ * What each command of the host does (protocol.ts). Every command that carries an id is answered by one `ack`.
+ * The host is trusted to command, yet a malformed command must not end the guest.
+ */
+import type { Agent } from "./agent.ts";
+import { BadPath, getFile, putFile } from "./home-files.ts";
+import type { HostLink } from "./host-link.ts";
+import { reason } from "./log.ts";
+import { FILE_CHUNK, type FromGuest, type GuestError, type ToGuest } from "./protocol.ts";
+import { TurnRefused, type Turns } from "./turns.ts";
+
+type Ack = Omit<Extract<FromGuest, { type: "ack"; ok: true }>, "type" | "id" | "ok">;
+type Numbered = Extract<ToGuest, { id: number }>;
+
+/** What commands work on. */
+export interface Guest {
+  home: string;
+  agent: Agent;
+  turns: Turns;
+  link: HostLink;
+  /** Cuts the agent's connections to the gateway. */
+  quiet(): void;
+  /** Stops the agent and ends. */
+  shutdown(): void;
+}
+
+/** Carries out one command. Never throws. */
+export function handleCommand(guest: Guest, command: ToGuest): void {
+  if (command.type === "ping") guest.link.send({ type: "pong", n: command.n });
+  else if (command.type === "received") guest.turns.received(command.turnId, command.seq);
+  else if (command.type !== "welcome" && Number.isInteger(command.id)) void carryOut(guest, command);
+}
+
+async function carryOut(guest: Guest, command: Numbered): Promise<void> {
+  const { id } = command;
+  try {
+    const result = await perform(guest, command);
+    guest.link.send({ type: "ack", id, ok: true, ...result.ack });
+    result.after?.();
+  } catch (error) {
+    guest.link.send({ type: "ack", id, ok: false, error: codeOf(error), message: reason(error) });
+  }
+}
+
+/** Does it; `after` runs when the ack is written, so that an ack always comes before the events it announces. */
+async function perform(guest: Guest, command: Numbered): Promise<{ ack?: Ack; after?: () => void }> {
+  const { agent, turns, link } = guest;
+  switch (command.type) {
+    case "warm":
+      return { after: () => void agent.ensure().catch(() => undefined) };
+    case "run": {
+      const { turnId, fence, sessionKey, text, mode, timeoutMs } = command;
+      if (![turnId, sessionKey, text].every((v) => typeof v === "string" && v !== "") || !(timeoutMs > 0))
+        break;
+      const turn = turns.start({ turnId, fence, sessionKey, text, mode, timeoutMs });
+      return { ack: { turn: turn.describe() }, after: () => link.follow(turn, 0) };
+    }
+    case "cancel": {
+      const turn = turns.get(command.turnId, command.fence);
+      turn.cancel();
+      return { ack: { turn: turn.describe() } };
+    }
+    case "attach": {
+      const turn = turns.get(command.turnId, command.fence);
+      // A reader that comes late knows only what it stored: one event gives it the text so far.
+      if (!turn.done && turn.journal.text !== "") turn.emit({ kind: "text", text: turn.journal.text });
+      return { ack: { turn: turn.describe() }, after: () => link.follow(turn, command.afterSeq) };
+    }
+    case "file.put": {
+      const data = Buffer.from(command.data, "base64");
+      return { ack: { size: await putFile(guest.home, command.path, command.offset, data, command.last) } };
+    }
+    case "file.get": {
+      const { size, data, eof } = await getFile(guest.home, command.path, command.offset);
+      return { ack: { size, data: data.toString("base64"), eof } };
+    }
+    case "quiesce":
+      if (turns.running.length > 0) throw new TurnRefused("busy", "a turn is running");
+      return { after: () => guest.quiet() };
+    case "shutdown":
+      return { after: () => guest.shutdown() };
+  }
+  throw new TurnRefused("bad-command", `not a command of this version: ${String(command.type)}`);
+}
+
+function codeOf(error: unknown): GuestError {
+  if (error instanceof TurnRefused) return error.code;
+  if (error instanceof BadPath)
+    return error.message.includes(String(FILE_CHUNK)) ? "too-large" : "file-error";
+  return (error as NodeJS.ErrnoException).code === undefined ? "bad-command" : "file-error";
+}

@@ -1,0 +1,64 @@
+/**
+ * 127.0.0.1:3128 → egress.sock: what HTTP(S)_PROXY points at. A pipe of bytes: it neither parses nor decides.
+ * The one exception is `intercept`: while it returns a server, the agent's model calls go there (warmup.ts).
+ */
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { log, reason } from "./log.ts";
+
+const UNAVAILABLE = (() => {
+  const body =
+    '{"error":{"type":"gateway_unavailable","message":"The gateway of this sandbox is restarting. Try again."}}\n';
+  return (
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Type: application/json\r\nConnection: close\r\n" +
+    `Content-Length: ${body.length}\r\n\r\n${body}`
+  );
+})();
+
+const MODEL_CALL = /^(CONNECT inference\.local:80 |[A-Z]+ http:\/\/inference\.local(:80)?\/)/;
+
+/** Something that takes over a client's connection. */
+export interface Interceptor {
+  take(client: Socket): void;
+}
+
+/** Starts the forwarder; resolves when it listens. */
+export async function startForwarder(
+  port: number,
+  egressSocket: string,
+  intercept: () => Interceptor | undefined,
+): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, (client) => {
+    client.on("error", () => client.destroy());
+    if (!intercept()) return forward(client, egressSocket);
+    client.once("data", (first) => {
+      client.pause();
+      client.unshift(first);
+      const taker = MODEL_CALL.test(first.toString("latin1", 0, 64)) ? intercept() : undefined;
+      if (taker) taker.take(client);
+      else forward(client, egressSocket);
+    });
+  });
+  await new Promise<void>((resolve, rejected) => {
+    server.once("error", rejected);
+    server.listen(port, "127.0.0.1", resolve);
+  });
+  return server;
+}
+
+/** Half-close and back-pressure are pipe()'s: an end is passed on as an end, a slow reader stops the other side. */
+function forward(client: Socket, egressSocket: string): void {
+  let connected = false;
+  const upstream = connect({ path: egressSocket, allowHalfOpen: true }, () => {
+    connected = true;
+    client.pipe(upstream);
+    upstream.pipe(client);
+  });
+  upstream.on("error", (error) => {
+    if (connected) return client.destroy();
+    log("warn", "egress-unreachable", { err: reason(error) });
+    client.end(UNAVAILABLE);
+    client.resume();
+  });
+  client.on("close", () => upstream.destroy());
+  upstream.on("close", () => connected && !client.writableEnded && client.destroy());
+}

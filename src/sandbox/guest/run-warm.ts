@@ -1,0 +1,122 @@
+/**
+ * Runs turns on the warm gateway: `chat.send`, events back, `chat.abort`; a run that doesn't stop when asked has its
+ * tools killed after 1 s and its agent after 3 s. Owns which run belongs to which turn.
+ */
+import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Agent } from "./agent.ts";
+import type { GatewayClient, GatewayEvent } from "./gateway-client.ts";
+import { LIMITS } from "./limits.ts";
+import { log, reason } from "./log.ts";
+import { killTools, ticks } from "./processes.ts";
+import type { Turn } from "./turn.ts";
+import { type Outcome, TurnMapper } from "./turn-mapper.ts";
+
+/** A turn that was given to the agent. */
+interface AgentLink {
+  turn: Turn;
+  mapper: TurnMapper;
+}
+
+/** OpenClaw's key of our session: its own form `explicit:<id>`, lower case and short whatever the host's key is. */
+export function agentSession(sessionKey: string): string {
+  return `agent:main:explicit:c-${createHash("sha256").update(sessionKey).digest("hex").slice(0, 32)}`;
+}
+
+/** Runs of the warm gateway, by turnId. */
+export class WarmRuns {
+  readonly #agent: Agent;
+  readonly #bootId: string;
+  readonly #links = new Map<string, AgentLink>();
+
+  constructor(agent: Agent, bootId: string) {
+    this.#agent = agent;
+    this.#bootId = bootId;
+  }
+
+  /** Runs one turn to its end. Never rejects. */
+  async run(turn: Turn): Promise<void> {
+    let client: GatewayClient | undefined;
+    try {
+      client = await Promise.race([this.#agent.ensure(), turn.cancelAsked.then(() => undefined)]);
+    } catch (error) {
+      turn.end({ kind: "failed", code: "agent-start", message: reason(error), retryable: true });
+    }
+    if (!client) return turn.end({ kind: "cancelled" });
+
+    const link: AgentLink = { turn, mapper: new TurnMapper((event) => turn.emit(event)) };
+    this.#links.set(turn.id, link);
+    const began = ticks();
+    const limit = setTimeout(() => {
+      void this.#stopRun(client, turn, began, () => {
+        const message = `no answer within ${Math.round(turn.request.timeoutMs / 1000)} s`;
+        turn.end({ kind: "failed", code: "turn-timeout", message, retryable: false });
+      });
+    }, turn.request.timeoutMs);
+    void turn.cancelAsked.then(() =>
+      this.#stopRun(client, turn, began, () => turn.end({ kind: "cancelled" })),
+    );
+    const sessionKey = agentSession(turn.request.sessionKey);
+    client
+      .request("chat.send", { message: turn.request.text, sessionKey, idempotencyKey: turn.id })
+      .catch((error) => {
+        if (turn.done || !this.#links.has(turn.id)) return;
+        turn.end({ kind: "failed", code: "agent-refused", message: reason(error), retryable: true });
+      });
+    await turn.ended;
+    clearTimeout(limit);
+    this.#links.delete(turn.id);
+  }
+
+  /** Takes every event of the gateway; those of other runs are ignored. */
+  event({ event, payload }: GatewayEvent): void {
+    const link = this.#links.get(String(payload["runId"]));
+    if (!link) return;
+    if (event === "agent") link.mapper.agent(payload);
+    const outcome = event === "chat" ? link.mapper.chat(payload) : undefined;
+    if (outcome) this.#settle(link, outcome);
+  }
+
+  /** The agent died: what ran on it is lost, once. Turns that still wait for it go on waiting. */
+  lost(detail: string): void {
+    for (const { turn, mapper } of this.#links.values()) {
+      mapper.end();
+      if (turn.cancelled) turn.end({ kind: "cancelled" });
+      else turn.end({ kind: "failed", code: "agent-crashed", message: detail, retryable: true });
+    }
+  }
+
+  #settle({ turn, mapper }: AgentLink, outcome: Outcome): void {
+    mapper.end();
+    if (outcome.kind === "final") turn.end({ kind: "final", text: outcome.text });
+    else if (turn.cancelled || outcome.kind === "aborted") turn.end({ kind: "cancelled" });
+    else
+      turn.end({
+        kind: "failed",
+        code: "agent-error",
+        message: outcome.message,
+        retryable: outcome.retryable,
+      });
+  }
+
+  /** Asks, then kills tools, then kills the agent. `giveUp` ends the turn when the run's own end doesn't come. */
+  async #stopRun(client: GatewayClient, turn: Turn, began: number, giveUp: () => void): Promise<void> {
+    if (turn.done) return;
+    const sessionKey = agentSession(turn.request.sessionKey);
+    client
+      .request("chat.abort", { sessionKey, runId: turn.id })
+      .catch((error) => log("warn", "abort-refused", { err: reason(error) }));
+    if (await endsWithin(turn, LIMITS.cancelSoft)) return;
+    const tools = killTools(this.#bootId, began);
+    log("warn", "run-not-stopped", { turnId: turn.id, tools });
+    if (await endsWithin(turn, LIMITS.cancelKill - LIMITS.cancelSoft)) return;
+    log("error", "agent-killed", { turnId: turn.id });
+    giveUp();
+    this.#agent.kill();
+  }
+}
+
+async function endsWithin(turn: Turn, ms: number): Promise<boolean> {
+  await Promise.race([turn.ended, sleep(ms)]);
+  return turn.done;
+}

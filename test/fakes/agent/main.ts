@@ -1,0 +1,162 @@
+/**
+ * FAKE of OpenClaw for tests, startable as `agent.program`: no AI, no plugins, up in a fraction of a second.
+ * Speaks the subset of OpenClaw's gateway protocol 4 that the guest uses (`gateway run`), and `agent --local --json`.
+ * Reads OpenClaw's own configuration file and environment, checks token and device signature, calls the model through
+ * the sandbox's proxy and starts real processes for tools. Builtins only: it runs inside a sandbox.
+ */
+import { createHash, createPublicKey, randomUUID, verify } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Message, ModelConfig } from "./model.ts";
+import { runTurn } from "./run.ts";
+import { accept, type Peer } from "./websocket.ts";
+
+interface Config {
+  gateway: { port: number; auth: { token: string } };
+  models: { providers: { bridge: { baseUrl: string; apiKey: string; models: { id: string }[] } } };
+}
+
+const config = JSON.parse(readFileSync(process.env["OPENCLAW_CONFIG_PATH"] ?? "", "utf8")) as Config;
+const { baseUrl, apiKey, models } = config.models.providers.bridge;
+const model: ModelConfig = { baseUrl, apiKey, model: models[0]?.id ?? "" };
+
+/** Value of a flag on the command line. */
+const flag = (name: string) => process.argv[process.argv.indexOf(name) + 1] ?? "";
+
+if (process.argv[2] === "agent") await oneshot();
+else gateway();
+
+async function oneshot(): Promise<void> {
+  try {
+    const { text, output } = await runTurn(
+      model,
+      [],
+      flag("-m"),
+      () => undefined,
+      new AbortController().signal,
+    );
+    const agentMeta = { sessionId: flag("--session-key"), usage: { input: 0, output } };
+    console.log(JSON.stringify({ payloads: [{ text, mediaUrl: null }], meta: { agentMeta } }));
+  } catch (error) {
+    console.log(
+      JSON.stringify({ ok: false, error: { type: "cli_error", message: (error as Error).message } }),
+    );
+    process.exitCode = 1;
+  }
+}
+
+function gateway(): void {
+  const sessions = new Map<string, Message[]>();
+  const runs = new Map<string, { abort: AbortController; ended: Promise<string> }>();
+  const peers = new Set<Peer>();
+  const server = createServer((request, response) =>
+    response.writeHead(request.url === "/readyz" ? 200 : 404).end(),
+  );
+
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex) => {
+    const nonce = randomUUID();
+    const ts = Date.now();
+    let loggedIn = false;
+    const peer = accept(
+      request,
+      socket,
+      (frame) => {
+        const params = (frame["params"] ?? {}) as Record<string, unknown>;
+        const reply = (ok: boolean, payload: object) =>
+          peer.send({ type: "res", id: frame["id"], ok, ...(ok ? { payload } : { error: payload }) });
+        if (frame["method"] === "connect") {
+          const why = refusal(params, nonce, ts);
+          if (why) return reply(false, { code: "INVALID_REQUEST", message: why });
+          loggedIn = true;
+          peers.add(peer);
+          return reply(true, { type: "hello-ok", protocol: 4 });
+        }
+        if (!loggedIn) return peer.close();
+        void call(String(frame["method"]), params).then(
+          (payload) => reply(true, payload),
+          (error: Error) => reply(false, { code: "INVALID_REQUEST", message: error.message }),
+        );
+      },
+      () => peers.delete(peer),
+    );
+    peer.send({ type: "event", event: "connect.challenge", payload: { nonce, ts } });
+  });
+  server.listen(config.gateway.port, "127.0.0.1");
+  process.on("SIGTERM", () => process.exit(0));
+
+  async function call(method: string, params: Record<string, unknown>): Promise<object> {
+    const runId = String(params["idempotencyKey"] ?? params["runId"]);
+    const sessionKey = String(params["sessionKey"]);
+    const run = runs.get(runId);
+    if (method === "chat.send") {
+      if (!run) startRun(runId, sessionKey, String(params["message"]));
+      return { runId, status: run ? "in_flight" : "started" };
+    }
+    if (method === "chat.abort") {
+      run?.abort.abort();
+      return { ok: true, aborted: run !== undefined, runIds: run ? [runId] : [] };
+    }
+    if (method === "agent.wait") return { runId, status: await (run?.ended ?? "timeout") };
+    throw new Error(`the fake has no method ${method}`);
+  }
+
+  function startRun(runId: string, sessionKey: string, text: string): void {
+    const history = sessions.get(sessionKey) ?? [];
+    sessions.set(sessionKey, history);
+    const abort = new AbortController();
+    const tell = (event: string, payload: object) => {
+      for (const peer of peers)
+        peer.send({ type: "event", event, payload: { runId, sessionKey, ...payload } });
+    };
+    const emit = (stream: string, data: Record<string, unknown>) => tell("agent", { stream, data });
+    const ended = runTurn(model, history, text, emit, abort.signal).then(
+      ({ text: content }) => {
+        tell("chat", {
+          state: "final",
+          message: { role: "assistant", content: [{ type: "text", text: content }] },
+        });
+        return "ok";
+      },
+      (error: Error) => {
+        if (abort.signal.aborted) tell("chat", { state: "aborted", stopReason: "rpc" });
+        else tell("chat", { state: "error", errorMessage: error.message });
+        return "error";
+      },
+    );
+    runs.set(runId, { abort, ended });
+  }
+}
+
+/** Why a login is refused, or nothing. The same checks as the real one: token, identity, signature over the challenge. */
+function refusal(params: Record<string, unknown>, nonce: string, ts: number): string | undefined {
+  const auth = params["auth"] as { token?: string } | undefined;
+  const device = params["device"] as {
+    id: string;
+    publicKey: string;
+    signature: string;
+    signedAt: number;
+    nonce: string;
+  };
+  const client = params["client"] as { id: string; mode: string; platform: string };
+  if (auth?.token !== config.gateway.auth.token) return "unauthorized: gateway token mismatch";
+  const raw = Buffer.from(device.publicKey, "base64url");
+  if (createHash("sha256").update(raw).digest("hex") !== device.id) return "device id mismatch";
+  const scopes = (params["scopes"] as string[]).join(",");
+  const signed = [
+    "v3",
+    device.id,
+    client.id,
+    client.mode,
+    "operator",
+    scopes,
+    ts,
+    auth.token,
+    nonce,
+    client.platform,
+    "",
+  ].join("|");
+  const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: device.publicKey }, format: "jwk" });
+  const good = verify(null, Buffer.from(signed), key, Buffer.from(device.signature, "base64url"));
+  return good && device.nonce === nonce ? undefined : "device signature invalid";
+}
