@@ -1,5 +1,12 @@
 /** Sandboxes, for the rest of the project: what they are, who makes them, how to ask for them. */
 export {
+  type Blueprint,
+  type EnsureRuntime,
+  ensureRuntime,
+  type Runtime,
+  resolveBlueprint,
+} from "./blueprint/index.ts";
+export {
   AgentSpec,
   type Layer,
   Limits,
