@@ -1,0 +1,26 @@
+/**
+ * The gateway's public face: its process, its part of the configuration, what it needs of others.
+ */
+import { InferenceConfig } from "./config.ts";
+import { PROVIDERS } from "./inference/providers.ts";
+
+export { InferenceConfig, Target } from "./config.ts";
+export type { EgressDecider, EgressDecision, EgressRequest } from "./egress/decider.ts";
+export { PROVIDERS, type Provider, type ProviderName, providerOf } from "./inference/providers.ts";
+export type {
+  LauncherPort,
+  ProfilesPort,
+  RunningTurn,
+  SandboxSocket,
+  TurnsPort,
+  UsagePort,
+} from "./ports.ts";
+export { type Gateway, type GatewayOptions, runGateway } from "./run.ts";
+
+/** What `lib/config.ts` needs to read `inference:` and to find keys in the environment. */
+export const INFERENCE_PARTS = {
+  schema: InferenceConfig,
+  keys: Object.entries(PROVIDERS).flatMap(([provider, row]) =>
+    row.keyEnv.map((variable) => ({ variable, provider })),
+  ),
+};

@@ -1,0 +1,152 @@
+/**
+ * The inference route's front: which method and path exist, the life of a call (its id, its signal, its audit line).
+ * Owns the process-wide parts (pools, keys, limits, settlements). Anything not listed here does not exist.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { newId } from "../../lib/ids.ts";
+import type { Logger } from "../../lib/logging.ts";
+import { TIMEOUTS } from "../../lib/timeouts.ts";
+import type { InferenceConfig } from "../config.ts";
+import type { ProfilesPort, TurnsPort, UsagePort } from "../ports.ts";
+import { serveCall } from "./call.ts";
+import type { Call, CallDeps, CallEnd, CallTimeouts } from "./call-types.ts";
+import { KeyRing } from "./keys.ts";
+import { SandboxLimits } from "./limits.ts";
+import type { Dialect } from "./providers.ts";
+import { providerOf } from "./providers.ts";
+import { sendError, sendJson } from "./reply.ts";
+import { Settler } from "./settle.ts";
+import { choicesOf } from "./targets.ts";
+import { VendorPools } from "./vendor-pools.ts";
+
+/** What the router is made of. */
+export interface RouterOptions {
+  config: InferenceConfig;
+  /** Directory of the key files. */
+  keyDir: string;
+  env?: NodeJS.ProcessEnv;
+  usage: UsagePort;
+  turns: TurnsPort;
+  profiles: ProfilesPort;
+  logger: Logger;
+  /** Tests shorten them. */
+  timeouts?: Partial<CallTimeouts & { modelConnect: number }>;
+}
+
+/** How long `close` waits for usage to be written. */
+const CLOSE_SETTLE_MS = 5_000;
+const CALLS: Record<string, Dialect> = { "/v1/chat/completions": "openai", "/v1/messages": "anthropic" };
+
+/** Serves requests to `inference.local`. */
+export class InferenceRouter {
+  readonly #deps: CallDeps;
+  readonly #logger: Logger;
+  readonly #running = new Map<Promise<void>, AbortController>();
+
+  constructor(options: RouterOptions) {
+    const { config, usage, turns, profiles, logger } = options;
+    const timeouts = { ...TIMEOUTS, ...options.timeouts };
+    this.#logger = logger;
+    this.#deps = {
+      config,
+      usage,
+      turns,
+      profiles,
+      logger,
+      timeouts,
+      keys: new KeyRing(options.keyDir, options.env),
+      pools: new VendorPools(timeouts.modelConnect),
+      limits: new SandboxLimits(config.limits),
+      settler: new Settler(usage, logger),
+    };
+  }
+
+  /** Serves one request of a sandbox; `path` without host, query included. */
+  handle(sandboxId: string, path: string, req: IncomingMessage, res: ServerResponse): void {
+    const ref = newId("inf");
+    const dialect = CALLS[path];
+    const models = path === "/v1/models" || path.startsWith("/v1/models/");
+    if (dialect === undefined && !models) {
+      sendError(res, { code: "not_found" }, "openai", ref);
+    } else if (req.method !== (dialect ? "POST" : "GET")) {
+      sendError(res, { code: "method_not_allowed" }, dialect ?? "openai", ref);
+    } else if (dialect) {
+      this.#call(sandboxId, dialect, ref, req, res);
+    } else {
+      this.#models(sandboxId, path, res, ref).catch((err: unknown) => {
+        this.#logger.error({ err, ref, sandboxId }, "model list failed");
+        sendError(res, { code: "store_unreachable" }, "openai", ref);
+      });
+    }
+  }
+
+  /** Forgets a destroyed sandbox's counters. */
+  forget(sandboxId: string): void {
+    this.#deps.limits.forget(sandboxId);
+  }
+
+  /** Ends running calls and writes what they used. */
+  async close(): Promise<void> {
+    for (const controller of this.#running.values()) controller.abort("closing");
+    await Promise.all(this.#running.keys());
+    await this.#deps.settler.close(CLOSE_SETTLE_MS);
+    await this.#deps.pools.close();
+  }
+
+  #call(sandboxId: string, dialect: Dialect, ref: string, req: IncomingMessage, res: ServerResponse): void {
+    const startedAt = performance.now();
+    const controller = new AbortController();
+    const total = setTimeout(() => controller.abort("total"), this.#deps.timeouts.modelTotal);
+    res.on("close", () => {
+      if (!res.writableFinished) controller.abort("client");
+    });
+    const call: Call = { sandboxId, dialect, ref, req, res, startedAt, signal: controller.signal };
+    const work = serveCall(this.#deps, call)
+      .catch((err: unknown): CallEnd => {
+        this.#logger.error({ err, ref, sandboxId }, "inference call failed");
+        sendError(res, { code: "internal" }, dialect, ref);
+        return { verdict: "internal", attempts: 0 };
+      })
+      .then((end) => {
+        clearTimeout(total);
+        this.#running.delete(work);
+        // A call that ended without an answer (gateway closing) must not leave its client waiting.
+        if (!res.writableEnded) res.destroy();
+        this.#audit(call, end);
+      });
+    this.#running.set(work, controller);
+  }
+
+  /** One line per call; never content. */
+  #audit(call: Call, end: CallEnd): void {
+    const { tokens, ...rest } = end;
+    this.#logger.info(
+      {
+        audit: "inference",
+        ref: call.ref,
+        sandboxId: call.sandboxId,
+        ms: Math.round(performance.now() - call.startedAt),
+        ...rest,
+        ...tokens,
+      },
+      "inference call",
+    );
+  }
+
+  /** The one model that this principal's calls will reach, under the name that configuration gives it. */
+  async #models(sandboxId: string, path: string, res: ServerResponse, ref: string): Promise<void> {
+    const profile = await this.#deps.profiles.get(sandboxId);
+    const choice = choicesOf(this.#deps.config, profile)[0];
+    const name = choice?.provider ?? "";
+    const override = this.#deps.config.providers[name as keyof InferenceConfig["providers"]];
+    const model = choice?.model ?? override?.model ?? providerOf(name)?.defaultModel ?? "";
+    const entry = { id: `${name}/${model}`, object: "model", created: 0, owned_by: name };
+    if (path === "/v1/models")
+      return sendJson(res, 200, JSON.stringify({ object: "list", data: model ? [entry] : [] }));
+    const wanted = path.slice("/v1/models/".length);
+    if (model && (wanted === entry.id || wanted === encodeURIComponent(entry.id) || wanted === model)) {
+      return sendJson(res, 200, JSON.stringify(entry));
+    }
+    sendError(res, { code: "not_found" }, "openai", ref);
+  }
+}
