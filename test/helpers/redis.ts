@@ -6,6 +6,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
 import pino from "pino";
 import type { Logger } from "../../src/lib/logging.ts";
 import { pathsOf } from "../../src/lib/paths.ts";
@@ -31,6 +32,8 @@ export interface TestRedis {
   pid(): number;
   /** Opens a store as that process; closed by `stop`. */
   store(role: RedisRole, options?: { hostId?: string }): Store;
+  /** Sends one command as that process; rejects with Redis's own error. For what no port can do. */
+  send(role: RedisRole, command: string, ...args: string[]): Promise<unknown>;
   kill9(): Promise<void>;
   /** Starts it again on the same data. */
   restart(): Promise<void>;
@@ -75,6 +78,15 @@ export async function startTestRedis(): Promise<TestRedis> {
       });
       stores.push(store);
       return store;
+    },
+    async send(role, command, ...args) {
+      const client = new Redis({ path: paths.redis.socket, ...users[role], retryStrategy: () => null });
+      client.on("error", () => {});
+      try {
+        return await client.call(command, ...args);
+      } finally {
+        client.disconnect();
+      }
     },
     async kill9() {
       process.kill(server.pid, "SIGKILL");
