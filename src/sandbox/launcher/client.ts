@@ -27,7 +27,12 @@ const Answer = z.union([
   }),
 ]);
 
+/** Id of the watch that a new connection begins with. */
+const REWATCH = 0;
+
 type Body = LauncherRequest extends infer R ? (R extends unknown ? Omit<R, "id"> : never) : never;
+
+type Watcher = (id: SandboxId, info: SandboxInfo | undefined) => void;
 
 interface Pending {
   body: Body;
@@ -48,7 +53,7 @@ export interface LauncherClientOptions {
 export class LauncherClient {
   private readonly options: LauncherClientOptions;
   private readonly pending = new Map<number, Pending>();
-  private readonly watchers = new Set<(id: SandboxId, info: SandboxInfo | null) => void>();
+  private readonly watchers = new Set<Watcher>();
   private readonly known = new Set<SandboxId>();
   private socket: Socket | undefined;
   private nextId = 1;
@@ -78,13 +83,17 @@ export class LauncherClient {
   handOver = async (sandboxId: SandboxId) => void (await this.request({ op: "handOver", sandboxId }));
 
   /**
-   * Calls `listener` for every sandbox now and at every change, `null` when one is gone. After a reconnect all are told
-   * again. Returns the unsubscriber.
+   * Calls `listener` for every sandbox, resolves, and calls it at every change from then on, `undefined` when one is
+   * gone. After a reconnect all are told again. Resolves to the unsubscriber.
    */
-  watch(listener: (id: SandboxId, info: SandboxInfo | null) => void): () => void {
+  async watch(listener: Watcher): Promise<() => void> {
     this.watchers.add(listener);
-    this.connect();
-    if (this.socket && !this.socket.connecting) this.sendWatch(this.socket);
+    try {
+      this.told(await this.request({ op: "watch" }));
+    } catch (error) {
+      this.watchers.delete(listener);
+      throw error;
+    }
     return () => this.watchers.delete(listener);
   }
 
@@ -133,7 +142,7 @@ export class LauncherClient {
     this.socket = socket;
     socket.on("connect", () => {
       this.failures = 0;
-      if (this.watchers.size > 0) this.sendWatch(socket);
+      if (this.watchers.size > 0) this.send(socket, REWATCH, { op: "watch" });
       for (const [id, { body }] of this.pending) this.send(socket, id, body);
     });
     readLines(socket, (line) => this.receive(line));
@@ -153,23 +162,24 @@ export class LauncherClient {
     socket.write(`${JSON.stringify({ id, ...body })}\n`);
   }
 
-  /** Id 0 is the watch, whose answer names all sandboxes: those that we knew and that aren't there have gone. */
-  private sendWatch(socket: Socket): void {
-    this.send(socket, 0, { op: "watch" });
+  /** The answer to a watch names all sandboxes: those that we knew and that aren't there have gone. */
+  private told(result: unknown): void {
+    const now = new Set(z.object({ sandboxes: z.array(z.string()) }).parse(result).sandboxes);
+    for (const id of [...this.known].filter((each) => !now.has(each))) this.tell(id, undefined);
+  }
+
+  private tell(id: SandboxId, info: SandboxInfo | undefined): void {
+    if (info) this.known.add(id);
+    else this.known.delete(id);
+    for (const watcher of this.watchers) watcher(id, info);
   }
 
   private receive(line: string): void {
     const answer = Answer.parse(JSON.parse(line));
     if ("event" in answer) {
-      if (answer.info) this.known.add(answer.sandboxId);
-      else this.known.delete(answer.sandboxId);
-      for (const watcher of this.watchers) watcher(answer.sandboxId, answer.info);
-    } else if (answer.id === 0) {
-      if (!answer.ok) return;
-      const now = new Set((answer.result as { sandboxes: string[] }).sandboxes);
-      const gone = [...this.known].filter((id) => !now.has(id));
-      for (const id of gone) this.known.delete(id);
-      for (const watcher of this.watchers) for (const id of gone) watcher(id, null);
+      this.tell(answer.sandboxId, answer.info ?? undefined);
+    } else if (answer.id === REWATCH) {
+      if (answer.ok) this.told(answer.result);
     } else if (answer.ok) {
       this.take(answer.id)?.resolve(answer.result);
     } else {

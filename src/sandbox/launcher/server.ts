@@ -85,10 +85,11 @@ export class LauncherServer {
     const { driver } = this.options;
     readLines(socket, async (line) => {
       const { answer, watching } = await this.answer(role, line);
+      if (watching) {
+        unwatch ??= driver.onChange(event);
+        for (const info of watching) event(info.id, info);
+      }
       send(answer);
-      if (!watching) return;
-      unwatch ??= driver.onChange(event);
-      for (const info of watching) event(info.id, info);
     });
   }
 
