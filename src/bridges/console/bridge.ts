@@ -6,9 +6,16 @@ import { join } from "node:path";
 import { OPERATOR_PRINCIPAL } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
-import { BridgeCore, type BridgeStore, handleInbound, type InboundMessage } from "../core/index.ts";
+import type { Delivery, Store } from "../../store/index.ts";
+import {
+  BridgeCore,
+  bridgeStoreOf,
+  handleInbound,
+  type InboundMessage,
+  type InboundOutcome,
+} from "../core/index.ts";
 import type { SendResponse } from "./events.ts";
-import { listenOnPort, listenOnSocket, portOf, webToken } from "./listen.ts";
+import { type Handler, listenOnPort, listenOnSocket, portOf, webToken } from "./listen.ts";
 import { consolePlatform } from "./outbound.ts";
 import { loadPage } from "./page.ts";
 import { handleRequest } from "./routes.ts";
@@ -18,7 +25,7 @@ import { Transcript } from "./transcript.ts";
 /** What the bridge needs. */
 export interface ConsoleOptions {
   paths: Paths;
-  store: BridgeStore;
+  store: Pick<Store, "ingress" | "outbox" | "bridge" | "turns">;
   /** Unique per process life, for the lease. */
   owner: string;
   logger: Logger;
@@ -40,9 +47,17 @@ export const CONSOLE_BRIDGE = "console";
 const OPERATOR = { id: "operator", name: "operator" };
 const LEASE_TTL_MS = 3_000;
 
+type ChatRequest = { text: string; id: string; chat: string };
+
 /** Opens the doors and starts to deliver. Resolves when messages can be taken. */
 export async function runConsoleBridge(options: ConsoleOptions): Promise<ConsoleBridge> {
-  const { paths, store, logger } = options;
+  const { paths, logger } = options;
+  const store = bridgeStoreOf(options.store, CONSOLE_BRIDGE);
+  // The socket first: whoever has it owns the transcript's file.
+  let handler: Handler = (_request, response) => void response.writeHead(503).end();
+  const servers = [
+    await listenOnSocket(paths.consoleSocket, (request, response) => handler(request, response)),
+  ];
   const transcript = await Transcript.open(join(paths.home, "console", "transcript.jsonl"));
   const streams = new EventStreams(transcript);
   const core = new BridgeCore({
@@ -52,68 +67,71 @@ export async function runConsoleBridge(options: ConsoleOptions): Promise<Console
     leaseTtlMs: options.leaseTtlMs ?? LEASE_TTL_MS,
     logger,
   });
-
-  async function handIn(
-    request: { text: string; id: string; chat: string },
-    shown: boolean,
-  ): Promise<SendResponse> {
-    const message: InboundMessage = {
-      conversation: `console.${request.chat}`,
-      bridge: CONSOLE_BRIDGE,
-      updateKey: request.id,
-      deliver: { chat: request.chat, replyTo: request.id },
-      sender: OPERATOR,
-      text: request.text,
-    };
-    const outcome = await handleInbound(message, {
-      allowed: new Set([OPERATOR.id]),
-      botName: CONSOLE_BRIDGE,
-      ingress: store.ingress,
-      bridge: store.bridge,
-      principalFor: () => OPERATOR_PRINCIPAL,
-      reply: (to, code, params) => core.reply(to, code, params),
-      logger,
-    });
-    if (shown) {
-      const { id, chat, text } = request;
-      await transcript.append({ id: `u_${id}`, chat, role: "user", markdown: text, replyTo: "", turnId: "" });
-    }
-    return outcome.kind === "accepted" ? { ...outcome.result } : { kind: "answered", duplicate: false };
-  }
-
-  const assets = loadPage();
+  const inbound = {
+    allowed: new Set([OPERATOR.id]),
+    botName: CONSOLE_BRIDGE,
+    ingress: store.ingress,
+    bridge: store.bridge,
+    principalFor: () => OPERATOR_PRINCIPAL,
+    reply: (to: Delivery, code: string, params: Record<string, string>) => core.reply(to, code, params),
+    logger,
+  };
   const actions = {
-    send: (request: { text: string; id: string; chat: string }) => handIn(request, true),
-    command: (name: "stop" | "new", request: { id: string; chat: string }) =>
-      handIn({ ...request, text: `/${name}` }, false),
+    async send(request: ChatRequest) {
+      const { id, chat, text } = request;
+      // Before it is handed in, so that no answer can stand above its question.
+      await transcript.append({ id: `u_${id}`, chat, role: "user", markdown: text, replyTo: "", turnId: "" });
+      return responseOf(await handleInbound(messageOf(request), inbound));
+    },
+    command: async (name: "stop" | "new", request: { id: string; chat: string }) =>
+      responseOf(await handleInbound(messageOf({ ...request, text: `/${name}` }), inbound)),
     attention: () => void store.ingress.wakeHint(OPERATOR_PRINCIPAL).catch(() => {}),
   };
-  const handler = (
-    request: Parameters<typeof handleRequest>[0],
-    response: Parameters<typeof handleRequest>[1],
-  ) => void handleRequest(request, response, { actions, streams, assets, logger });
-
-  const servers = [await listenOnSocket(paths.consoleSocket, handler)];
-  let url: string | undefined;
-  if (options.port !== undefined) {
-    const token = await webToken(paths.secrets("console"));
-    const server = await listenOnPort(options.port, token, handler, logger);
-    servers.push(server);
-    url = `http://127.0.0.1:${portOf(server)}/#token=${token}`;
-  }
-  await core.start();
-  logger.info({ port: options.port === undefined ? undefined : portOf(servers[1]!) }, "console ready");
-
-  return {
-    ...(url === undefined ? {} : { url }),
-    status: () => ({ state: core.lease.held ? "active" : "standby", counters: core.counters.all() }),
-    async close(flushMs) {
-      const ended = servers.map((server) => new Promise((resolve) => server.close(resolve)));
-      await core.close(flushMs);
-      streams.close();
-      for (const server of servers) server.closeAllConnections();
-      await Promise.all(ended);
-      await transcript.close();
-    },
+  const assets = loadPage();
+  handler = (request, response) =>
+    void handleRequest(request, response, { actions, streams, assets, logger });
+  const close = async (flushMs?: number) => {
+    const ended = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    await core.close(flushMs);
+    streams.close();
+    for (const server of servers) server.closeAllConnections();
+    await Promise.all(ended);
+    await transcript.close();
   };
+
+  try {
+    const url = options.port === undefined ? undefined : await openPort(options.port);
+    await core.start();
+    logger.info({ port: options.port }, "console ready");
+    const status = () => ({
+      state: core.lease.held ? ("active" as const) : ("standby" as const),
+      counters: core.counters.all(),
+    });
+    return { ...(url === undefined ? {} : { url }), status, close };
+  } catch (error) {
+    await close(0);
+    throw error;
+  }
+
+  async function openPort(port: number): Promise<string> {
+    const token = await webToken(paths.secrets("console"));
+    const server = await listenOnPort(port, token, (request, response) => handler(request, response), logger);
+    servers.push(server);
+    return `http://127.0.0.1:${portOf(server)}/#token=${token}`;
+  }
+}
+
+function messageOf({ text, id, chat }: ChatRequest): InboundMessage {
+  return {
+    conversation: `console.${chat}`,
+    bridge: CONSOLE_BRIDGE,
+    updateKey: id,
+    deliver: { chat, replyTo: id },
+    sender: OPERATOR,
+    text,
+  };
+}
+
+function responseOf(outcome: InboundOutcome): SendResponse {
+  return outcome.kind === "accepted" ? { ...outcome.result } : { kind: "answered", duplicate: false };
 }

@@ -13,7 +13,8 @@ import type { Logger } from "../../lib/logging.ts";
 import { guardRequest, SECURITY_HEADERS } from "./guard.ts";
 import { json } from "./routes.ts";
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+/** Answers a request that was let in. */
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Listens on the unix socket: its directory is 0700 and the socket 0600, so no token is needed. */
 export async function listenOnSocket(path: string, handler: Handler): Promise<Server> {

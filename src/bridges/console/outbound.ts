@@ -3,7 +3,7 @@
  * so that delivering twice shows once.
  */
 import { newId } from "../../lib/ids.ts";
-import type { Delivery } from "../../store/records.ts";
+import type { Delivery } from "../../store/index.ts";
 import type { BridgePlatform, Content, MessageContext, Outcome } from "../core/index.ts";
 import { blocksOf, type EventStreams } from "./stream.ts";
 import type { Transcript } from "./transcript.ts";

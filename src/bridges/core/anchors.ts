@@ -4,13 +4,20 @@
  * posts at most one stray placeholder, and counts it.
  */
 import { failpoint } from "../../lib/failpoints.ts";
-import type { OutboxPort } from "../../store/ports.ts";
-import type { Delivery } from "../../store/records.ts";
+import type { Delivery, OutboxPort } from "../../store/index.ts";
 import type { Counters } from "./counters.ts";
 import type { BridgePlatform, Outcome } from "./port.ts";
 
 /** Placeholders that may be there twice: an earlier attempt had no known outcome. */
 export const UNKNOWN_TOTAL = "outbox_unknown_total";
+
+/** Stands for the id of an anchor whose request certainly had no effect. */
+const NOT_POSTED = "not-posted";
+
+/** Whether an anchor may exist whose id nobody knows. */
+export function isUnknown(anchor: { state: "none" | "sending" | "sent"; id: string }): boolean {
+  return anchor.state === "sending" && anchor.id !== NOT_POSTED;
+}
 
 /** Finds or posts the anchor of a turn. */
 export async function turnAnchor(
@@ -19,13 +26,15 @@ export async function turnAnchor(
 ): Promise<Outcome<string>> {
   const known = await deps.store.anchor(at.conversation, at.turnId);
   if (known.state === "sent") return { kind: "ok", value: known.id };
-  if (known.state === "sending") deps.counters.count(UNKNOWN_TOTAL);
+  if (isUnknown(known)) deps.counters.count(UNKNOWN_TOTAL);
   await deps.store.setAnchor(at.conversation, at.turnId, "sending", "");
   failpoint("outbox.anchor-sending");
   const outcome = await deps.platform.sendAnchor(at.deliver);
   if (outcome.kind === "ok") {
     failpoint("outbox.anchor-sent");
     await deps.store.setAnchor(at.conversation, at.turnId, "sent", outcome.value);
+  } else if (outcome.kind !== "unknown") {
+    await deps.store.setAnchor(at.conversation, at.turnId, "sending", NOT_POSTED);
   }
   return outcome;
 }

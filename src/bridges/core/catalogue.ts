@@ -3,7 +3,7 @@
  * Values put into a sentence are escaped: nothing that others wrote becomes markup. A code without a text is shown as
  * a generic sentence with the code, so that a newer worker never makes an older bridge silent.
  */
-import type { AnswerBody } from "../../store/records.ts";
+import type { AnswerBody } from "../../store/index.ts";
 import { ENGLISH } from "./texts/en.ts";
 
 /** A language's texts: `{name}` is replaced by the parameter of that name. */

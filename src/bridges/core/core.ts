@@ -4,8 +4,7 @@
  */
 import type { Logger } from "../../lib/logging.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
-import type { BridgePort, IngressPort, OutboxPort, TurnPort } from "../../store/ports.ts";
-import type { Delivery } from "../../store/records.ts";
+import type { BridgePort, Delivery, IngressPort, OutboxPort, Store, TurnPort } from "../../store/index.ts";
 import { sentence } from "./catalogue.ts";
 import { Counters } from "./counters.ts";
 import { DraftBoard } from "./drafts.ts";
@@ -21,6 +20,19 @@ export interface BridgeStore {
   bridge: BridgePort;
   /** To repeat an interrupted turn on its user's wish. */
   turns: Pick<TurnPort, "finished">;
+}
+
+/** A store as one bridge sees it. */
+export function bridgeStoreOf(
+  store: Pick<Store, "ingress" | "outbox" | "bridge" | "turns">,
+  id: string,
+): BridgeStore {
+  return {
+    ingress: store.ingress(id),
+    outbox: store.outbox(id),
+    bridge: store.bridge(id),
+    turns: store.turns,
+  };
 }
 
 /** What the core of a bridge needs. */

@@ -5,9 +5,8 @@
  */
 import { failpoint } from "../../lib/failpoints.ts";
 import type { Logger } from "../../lib/logging.ts";
-import type { OutboxPort } from "../../store/ports.ts";
-import type { AnswerBody, AnswerPart, AnswerRecord } from "../../store/records.ts";
-import { UNKNOWN_TOTAL } from "./anchors.ts";
+import type { AnswerBody, AnswerPart, AnswerRecord, OutboxPort } from "../../store/index.ts";
+import { isUnknown, UNKNOWN_TOTAL } from "./anchors.ts";
 import { markdownOf, sentence } from "./catalogue.ts";
 import type { Counters } from "./counters.ts";
 import type { DraftBoard } from "./drafts.ts";
@@ -35,6 +34,8 @@ export async function deliverAnswer(deps: DeliverDeps, answer: AnswerRecord): Pr
   const { tainted } = answer.turnId === "" ? { tainted: false } : await deps.drafts.takeOver(answer.turnId);
   const contents = contentsOf(answer, deps.platform);
   const parts = await deps.store.plan(answer.conversation, answer.answerId, contents.length);
+  // Somebody else delivered it between our reading and now.
+  if (parts.length === 0) return { kind: "done" };
   for (const [index, content] of contents.entries()) {
     // A part beyond the stored plan (another version split it otherwise) is kept in memory only: never cut.
     const part = parts[index] ?? { state: "queued" as const, attempt: 0, anchor: "" };
@@ -125,7 +126,7 @@ class PartDelivery {
   private async adoptPreview(): Promise<void> {
     if (this.index !== 0 || this.answer.turnId === "" || this.part.attempt > 0) return;
     const preview = await this.deps.store.anchor(this.answer.conversation, this.answer.turnId);
-    if (preview.state === "sending") this.deps.counters.count(UNKNOWN_TOTAL);
+    if (isUnknown(preview)) this.deps.counters.count(UNKNOWN_TOTAL);
     if (preview.state === "sent") await this.record({ state: "sending", attempt: 1, anchor: preview.id });
   }
 

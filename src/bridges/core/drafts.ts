@@ -4,8 +4,7 @@
  * pace; older drafts and drafts after the final are dropped. Nothing here is durable but the anchor.
  */
 import type { Logger } from "../../lib/logging.ts";
-import type { OutboxPort } from "../../store/ports.ts";
-import type { DraftMessage } from "../../store/records.ts";
+import type { DraftMessage, OutboxPort } from "../../store/index.ts";
 import { turnAnchor } from "./anchors.ts";
 import type { Counters } from "./counters.ts";
 import { draftContent } from "./draft-content.ts";

@@ -5,8 +5,8 @@
  */
 import { Fault } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logging.ts";
-import type { AcceptResult, BridgePort, IngressPort } from "../../store/ports.ts";
-import { type Delivery, type IngressEvent, MAX_TEXT_BYTES } from "../../store/records.ts";
+import type { AcceptResult, BridgePort, IngressPort } from "../../store/index.ts";
+import { type Delivery, type IngressEvent, MAX_TEXT_BYTES } from "../../store/index.ts";
 import { type AllowList, decideAccess } from "./access.ts";
 import { parseText } from "./commands.ts";
 

@@ -3,7 +3,7 @@ export { type AllowList, decideAccess, parseAllowList } from "./access.ts";
 export { backoffMs } from "./backoff.ts";
 export { markdownOf, sentence } from "./catalogue.ts";
 export { COMMANDS } from "./commands.ts";
-export { BridgeCore, type BridgeStore } from "./core.ts";
+export { BridgeCore, type BridgeStore, bridgeStoreOf } from "./core.ts";
 export { handleInbound, type InboundDeps, type InboundMessage, type InboundOutcome } from "./inbound.ts";
 export { type Blocks, parseMarkdown } from "./markdown/parse.ts";
 export { listMarker, plainInline, plainText } from "./markdown/plain.ts";

@@ -3,7 +3,7 @@
  * `held` turns false at 2/3 of the lease's life without a renewal, before anybody else can take it (RELIABILITY §7).
  */
 import type { Logger } from "../../lib/logging.ts";
-import type { BridgePort } from "../../store/ports.ts";
+import type { BridgePort } from "../../store/index.ts";
 
 /** What a lease needs. */
 export interface LeaseDeps {

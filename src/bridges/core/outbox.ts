@@ -5,7 +5,7 @@
  */
 import type { Logger } from "../../lib/logging.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
-import type { OutboxPort } from "../../store/ports.ts";
+import type { OutboxPort } from "../../store/index.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Counters } from "./counters.ts";
 import { deliverAnswer } from "./deliver.ts";

@@ -3,7 +3,7 @@
  * A platform reports what became of each request as a value (DESIGN §11): it never throws for network trouble, never
  * retries by itself, and never decides what a message says.
  */
-import type { Delivery } from "../../store/records.ts";
+import type { Delivery } from "../../store/index.ts";
 import type { Blocks } from "./markdown/parse.ts";
 import type { Measure } from "./split.ts";
 

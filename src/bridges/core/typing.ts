@@ -2,7 +2,7 @@
  * Keeps "typing…" alive while a turn works. Best effort: a signal that fails is simply not shown.
  * Must never outlive the turn: it ends with the final, or when nothing was heard of the turn for a while.
  */
-import type { Delivery } from "../../store/records.ts";
+import type { Delivery } from "../../store/index.ts";
 import type { BridgePlatform } from "./port.ts";
 
 /** A turn of which nothing is heard for this long is not shown as working any more. */

@@ -7,10 +7,18 @@ import type { Update, UserFromGetMe } from "grammy/types";
 import { Fault } from "../../lib/errors.ts";
 import { principalOf } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
-import { type AllowList, BridgeCore, type BridgeStore, backoffMs, handleInbound } from "../core/index.ts";
+import type { Store } from "../../store/index.ts";
+import {
+  type AllowList,
+  BridgeCore,
+  type BridgeStore,
+  backoffMs,
+  bridgeStoreOf,
+  handleInbound,
+} from "../core/index.ts";
 import { handleTap } from "./callbacks.ts";
 import { registerCommands } from "./commands.ts";
-import { readUpdate, type Tap } from "./inbound.ts";
+import { bridgeIdOf, readUpdate, type Tap } from "./inbound.ts";
 import { telegramPlatform } from "./outbound.ts";
 import { outcomeOf } from "./outcome.ts";
 import { Poller } from "./poller.ts";
@@ -22,7 +30,7 @@ export interface TelegramOptions {
   apiRoot?: string;
   /** Numeric ids that are let in; `parseAllowList` reads the setting. */
   allowedUsers: AllowList;
-  store: BridgeStore;
+  store: Pick<Store, "ingress" | "outbox" | "bridge" | "turns">;
   /** Unique per process life, for the poller lease. */
   owner: string;
   logger: Logger;
@@ -76,6 +84,7 @@ export function runTelegramBridge(options: TelegramOptions): TelegramBridge {
 class Bridge {
   private readonly options: TelegramOptions;
   private readonly botId: number;
+  private readonly store: BridgeStore;
   private readonly api: Api;
   private readonly core: BridgeCore;
   private readonly poller: Poller;
@@ -87,6 +96,7 @@ class Bridge {
   constructor(options: TelegramOptions) {
     this.options = options;
     this.botId = botIdOf(options.token);
+    this.store = bridgeStoreOf(options.store, bridgeIdOf(this.botId));
     this.principalFor = options.principalFor ?? ((identity) => principalOf("telegram", identity));
     const timeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     const pollSeconds = options.pollSeconds ?? POLL_SECONDS;
@@ -99,7 +109,7 @@ class Bridge {
     });
     this.core = new BridgeCore({
       platform: telegramPlatform(this.api, timeoutMs),
-      store: options.store,
+      store: this.store,
       owner: options.owner,
       leaseTtlMs: options.leaseTtlMs ?? LEASE_TTL_MS,
       logger: options.logger,
@@ -114,7 +124,7 @@ class Bridge {
       holdsLease: () => this.core.lease.held,
       onConflict: () => this.core.lease.yieldFor(CONFLICT_PAUSE_MS),
       handle: (update) => this.handle(update),
-      onConfirmed: (offset) => options.store.bridge.setCursor(String(offset)),
+      onConfirmed: (offset) => this.store.bridge.setCursor(String(offset)),
     });
   }
 
@@ -179,7 +189,7 @@ class Bridge {
 
   private async handle(update: Update): Promise<void> {
     const inbound = readUpdate(update, this.botId);
-    const { store, logger, allowedUsers } = this.options;
+    const { logger, allowedUsers } = this.options;
     switch (inbound.kind) {
       case "ignore":
         logger.debug({ updateKey: String(update.update_id), reason: inbound.reason }, "update ignored");
@@ -194,8 +204,8 @@ class Bridge {
       await handleInbound(message, {
         allowed: allowedUsers,
         botName: this.me?.username ?? "",
-        ingress: store.ingress,
-        bridge: store.bridge,
+        ingress: this.store.ingress,
+        bridge: this.store.bridge,
         principalFor: this.principalFor,
         reply: (to, code, params) => this.core.reply(to, code, params),
         logger,
@@ -209,9 +219,9 @@ class Bridge {
   }
 
   private async handleTap(tap: Tap): Promise<void> {
-    const { store, logger, allowedUsers } = this.options;
+    const { logger, allowedUsers } = this.options;
     const deps = { allowed: allowedUsers, principalFor: this.principalFor, botId: this.botId };
-    const answer = await handleTap(tap, { ...deps, ingress: store.ingress, turns: store.turns });
+    const answer = await handleTap(tap, { ...deps, ingress: this.store.ingress, turns: this.store.turns });
     logger.info(
       { conversation: tap.conversation, accepted: answer.accepted !== undefined },
       "button pressed",

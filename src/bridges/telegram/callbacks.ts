@@ -3,7 +3,7 @@
  * Who may press is judged now, by numeric id, and the press must come from the chat that the turn belongs to: Telegram
  * clients can send any data they like.
  */
-import type { AcceptResult, IngressPort, TurnPort } from "../../store/ports.ts";
+import type { AcceptResult, IngressPort, TurnPort } from "../../store/index.ts";
 import { type AllowList, decideAccess, sentence } from "../core/index.ts";
 import { bridgeIdOf, type Tap } from "./inbound.ts";
 

@@ -3,7 +3,7 @@
  * Every text goes out with link previews disabled: a preview is a fetch that an agent's text would cause.
  */
 import type { Api } from "grammy";
-import type { Delivery } from "../../store/records.ts";
+import type { Delivery } from "../../store/index.ts";
 import type { BridgePlatform, Content, Outcome, Style } from "../core/index.ts";
 import { plainText } from "../core/index.ts";
 import { isNotModified, outcomeOf } from "./outcome.ts";

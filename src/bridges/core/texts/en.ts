@@ -27,7 +27,7 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   "stopped.0": "⏹ Stopped.",
   "stopped.1": "⏹ Stopped. One waiting message was dropped.",
   "nothing-to-stop": "Nothing is running.",
-  cancelled: "⏹ Stopped.",
+  cancelled: "*(This answer was stopped.)*",
   waking: "💤 Waking up your agent…",
   working: "Working…",
   "empty-answer": "*(The agent finished without a text.)*",
