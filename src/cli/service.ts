@@ -13,8 +13,8 @@ const STARTERS: Record<ServiceName, () => Promise<StartService>> = {
   launcher: async () => (await import("./services/launcher.ts")).startLauncher,
   gateway: async () => (await import("./services/gateway.ts")).startGateway,
   worker: async () => (await import("./services/worker.ts")).startWorker,
-  "console-bridge": async () => (await import("./services/console-bridge.ts")).startConsoleBridge,
-  "telegram-bridge": async () => (await import("./services/telegram-bridge.ts")).startTelegramBridge,
+  console: async () => (await import("./services/console.ts")).startConsole,
+  "telegram-bridge": async () => (await import("./services/telegram-bridge.ts")).startTelegram,
 };
 
 /** After an exception that nobody caught, and after the supervisor's death, ending may take this long. */
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
     const start = await STARTERS[name]();
     running = await start(settings, logger);
     tell({ type: "ready", facts: running.facts });
-    logger.info(running.facts, "ready");
+    logger.info("ready");
   } catch (error) {
     logger.error({ err: error }, "can't start");
     const { code = "service-start", hint, retryable = true } = error instanceof Fault ? error : {};

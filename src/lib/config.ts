@@ -25,6 +25,8 @@ const Config = z.strictObject({
       driver: z.enum(["process", "docker"]).default("process"),
       /** `best_effort`: serve although a required layer is missing, and say so everywhere. */
       protections: z.enum(["hard_requirement", "best_effort"]).default("hard_requirement"),
+      /** A control group that was delegated to an ordinary user, for the memory and process caps. */
+      cgroup: z.string().optional(),
     })
     .prefault({}),
   telegram: z
@@ -34,6 +36,8 @@ const Config = z.strictObject({
       apiRoot: HttpUrl.default("https://api.telegram.org"),
     })
     .prefault({}),
+  /** Web page of the console on 127.0.0.1; 0 = any free port. */
+  console: z.strictObject({ port: z.number().int().min(0).max(65_535).default(0) }).prefault({}),
   log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
   /** Checked by the schema that is handed in; passed on as it is. */
   inference: z.unknown(),
@@ -66,6 +70,7 @@ export interface ResolvedConfig {
 /** What the command line may override. */
 export interface ConfigFlags {
   driver?: string | undefined;
+  port?: string | undefined;
 }
 
 interface Override {
@@ -82,11 +87,14 @@ const OVERRIDES: Record<string, Override> = {
   },
   TELEGRAM_API_ROOT: { path: ["telegram", "apiRoot"] },
   NEMOCLAW_DRIVER: { path: ["sandbox", "driver"] },
+  NEMOCLAW_CGROUP: { path: ["sandbox", "cgroup"] },
   NEMOCLAW_PROTECTIONS: { path: ["sandbox", "protections"] },
   NEMOCLAW_PROVIDER: { path: ["inference", "default", "provider"] },
   NEMOCLAW_MODEL: { path: ["inference", "default", "model"] },
   NEMOCLAW_LOG_LEVEL: { path: ["log", "level"] },
+  NEMOCLAW_PORT: { path: ["console", "port"], read: Number },
   "--driver": { path: ["sandbox", "driver"] },
+  "--port": { path: ["console", "port"], read: Number },
 };
 
 /** File name of the bot's token below `secrets/telegram-bridge/`. */
@@ -108,7 +116,11 @@ export function resolveConfig(input: {
   const source = readYaml(input.file.path, input.file.text);
   const merged = structuredClone(source.value) as Record<string, unknown>;
   const origins = new Map<string, string>();
-  const given: Record<string, string | undefined> = { ...input.env, "--driver": input.flags?.driver };
+  const given: Record<string, string | undefined> = {
+    ...input.env,
+    "--driver": input.flags?.driver,
+    "--port": input.flags?.port,
+  };
   for (const [name, { path, read }] of Object.entries(OVERRIDES)) {
     const text = given[name];
     if (text === undefined || text === "") continue; // An empty variable counts as unset.

@@ -1,9 +1,13 @@
 /** Sandboxes, for the rest of the project: what they are, who makes them, how to ask for them. */
 export {
   type Blueprint,
+  type Blueprint,
   type EnsureRuntime,
   ensureRuntime,
+  ensureRuntime,
   type Runtime,
+  type Runtime,
+  resolveBlueprint,
   resolveBlueprint,
 } from "./blueprint/index.ts";
 export {

@@ -3,7 +3,7 @@
  * Only ever changes directories whose parent belongs to whoever starts us, and never follows a link.
  */
 import { chmodSync, lchownSync, lstatSync, mkdirSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { Fault } from "../../lib/errors.ts";
 import { type Paths, pathsOf } from "../../lib/paths.ts";
 import { type Owner, SERVICES, type Users } from "./users.ts";
@@ -20,7 +20,6 @@ const MAX_HOME = 107 - "/run/control/".length - 26 - "/control.sock".length;
 
 /** Parents before children. 0711 = others may pass, not look. */
 function directories(paths: Paths): Directory[] {
-  const run = dirname(dirname(paths.status)) === paths.home ? dirname(paths.status) : `${paths.home}/run`;
   const secretsOf = (owner: Owner): Directory => ({ path: paths.secrets(owner), mode: 0o700, owner });
   return [
     { path: paths.home, mode: 0o711 },
@@ -31,13 +30,14 @@ function directories(paths: Paths): Directory[] {
     { path: paths.launcher.records, mode: 0o700 },
     { path: paths.redis.dir, mode: 0o700, owner: "redis" },
     { path: paths.audit, mode: 0o700, owner: "gateway" },
+    { path: join(paths.home, "console"), mode: 0o700, owner: "console" },
     { path: paths.logs, mode: 0o700 },
-    { path: run, mode: 0o711 },
-    { path: dirname(paths.redis.socket), mode: 0o710, owner: "redis" },
+    { path: dirname(paths.status), mode: 0o711 },
+    { path: dirname(paths.redis.socket), mode: 0o750, owner: "redis" },
     { path: dirname(paths.launcher.workerSocket), mode: 0o711 },
     { path: dirname(paths.egressDir("any")), mode: 0o711, owner: "gateway" },
     { path: dirname(paths.controlDir("any")), mode: 0o711, owner: "worker" },
-    { path: dirname(paths.consoleSocket), mode: 0o700, owner: "console-bridge" },
+    { path: dirname(paths.consoleSocket), mode: 0o700, owner: "console" },
   ];
 }
 

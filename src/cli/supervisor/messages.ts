@@ -5,12 +5,16 @@
 import type { Config } from "../../lib/config.ts";
 import type { ServiceName, Users } from "./users.ts";
 
-/** How a process reaches Redis; passwords are files that only it can read. */
+/** How a process reaches Redis; its password is a file that only it can read. */
 export interface RedisAccess {
-  /** Absent: the embedded server's socket. */
+  /** Without user and password. Absent: the embedded server's socket. */
   url?: string | undefined;
-  socket: string;
+  /** One user for all processes, where the operator's REDIS_URL names one; absent: each process has its own. */
+  username?: string | undefined;
 }
+
+/** File below `secrets/<process>/` with the process's Redis password. */
+export const REDIS_PASSWORD = "redis-password";
 
 /** Everything that a process needs to know at its start. */
 export interface ServiceSettings {
@@ -20,6 +24,8 @@ export interface ServiceSettings {
   config: Config;
   redis: RedisAccess;
   users: Users;
+  /** Nobody but the operator is let in (no chat platform, or an empty allowlist). */
+  onlyOperator: boolean;
   /** Node and the agent's runtime for sandboxes (launcher only uses it). */
   runtime: { node: string; dir: string; digest: string };
 }

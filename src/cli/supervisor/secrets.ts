@@ -18,7 +18,7 @@ import {
 import { join } from "node:path";
 import type { SecretSource } from "../../lib/config.ts";
 import type { Paths } from "../../lib/paths.ts";
-import type { Ids, Owner, Users } from "./users.ts";
+import type { Ids, Users } from "./users.ts";
 
 /** Writes one secret so that no other user ever could read it, and a crash leaves the old or the new one. */
 export function writeSecret(file: string, value: string, ids: Ids): void {
@@ -69,13 +69,12 @@ export function readSecret(file: string): string | undefined {
   }
 }
 
-/** A password that exists from the first start on. */
-export function ensurePassword(paths: Paths, owner: Owner, name: string, users: Users): string {
-  const file = join(paths.secrets(owner), name);
+/** The password in this file; a new random one at the first start. */
+export function ensurePassword(file: string, ids: Ids): string {
   const known = readSecret(file);
   if (known) return known;
   const value = randomBytes(32).toString("base64url");
-  writeSecret(file, value, users[owner]);
+  writeSecret(file, value, ids);
   return value;
 }
 

@@ -4,7 +4,7 @@
  */
 
 /** Processes of one installation, by the name that `nemoclaw start NAME` takes. */
-export const SERVICES = ["launcher", "gateway", "worker", "console-bridge", "telegram-bridge"] as const;
+export const SERVICES = ["launcher", "gateway", "worker", "console", "telegram-bridge"] as const;
 
 /** A process's name. */
 export type ServiceName = (typeof SERVICES)[number];
@@ -24,7 +24,7 @@ const UIDS: Record<Exclude<Owner, "launcher">, number> = {
   redis: 1_899_999_001,
   gateway: 1_899_999_002,
   worker: 1_899_999_003,
-  "console-bridge": 1_899_999_004,
+  console: 1_899_999_004,
   "telegram-bridge": 1_899_999_005,
 };
 
@@ -40,7 +40,7 @@ export function usersFor(uid: number, gid: number): Users {
       redis: own,
       gateway: own,
       worker: own,
-      "console-bridge": own,
+      console: own,
       "telegram-bridge": own,
     };
   }
@@ -50,7 +50,7 @@ export function usersFor(uid: number, gid: number): Users {
     redis: reserved("redis"),
     gateway: reserved("gateway"),
     worker: reserved("worker"),
-    "console-bridge": reserved("console-bridge"),
+    console: reserved("console"),
     "telegram-bridge": reserved("telegram-bridge"),
   };
 }

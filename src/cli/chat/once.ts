@@ -1,0 +1,29 @@
+/** `--once`: one question through the console bridge, the answer alone on stdout. */
+import { consoleClient } from "../../bridges/console/index.ts";
+import { TIMEOUTS } from "../../lib/timeouts.ts";
+import { EXIT, report, say } from "../io.ts";
+
+/** Asks and prints; returns the exit code. */
+export async function askOnce(consoleSocket: string, text: string): Promise<number> {
+  let last = "";
+  const status = (line: string) => {
+    if (line !== "" && line !== last) say(`· ${line}`);
+    last = line;
+  };
+  try {
+    const timeoutMs = TIMEOUTS.turn + TIMEOUTS.waking;
+    const answer = await consoleClient(consoleSocket).ask(text, {
+      chat: "once",
+      timeoutMs,
+      onDraft: (draft) => status(draft.status),
+    });
+    if (answer.kind !== "final") {
+      say(`nemoclaw: ${answer.markdown}`);
+      return EXIT.failed;
+    }
+    process.stdout.write(`${answer.markdown}\n`);
+    return EXIT.ok;
+  } catch (error) {
+    return report(error);
+  }
+}

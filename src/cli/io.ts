@@ -1,0 +1,31 @@
+/**
+ * How commands speak and end: results on stdout, everything else on stderr, one line per failure with what to do next,
+ * and the exit codes of docs/operating.md.
+ */
+import { describeError, Fault } from "../lib/errors.ts";
+
+/** What an exit code means. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, notRunning: 3, homeInUse: 75 } as const;
+
+/** Codes of Faults that end with something else than 1. */
+const BY_CODE: Record<string, number> = {
+  "not-running": EXIT.notRunning,
+  "home-in-use": EXIT.homeInUse,
+  "config-invalid": EXIT.usage,
+};
+
+/** A line for people on stderr. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Prints a failure and returns the exit code for it. Unknown errors keep their stack: they are bugs. */
+export function report(error: unknown): number {
+  if (error instanceof Fault) {
+    say(`nemoclaw: ${error.message}`);
+    if (error.hint) say(`  → ${error.hint}`);
+    return BY_CODE[error.code] ?? EXIT.failed;
+  }
+  say(`nemoclaw: ${error instanceof Error ? (error.stack ?? error.message) : describeError(error)}`);
+  return EXIT.failed;
+}

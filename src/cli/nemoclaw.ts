@@ -1,0 +1,37 @@
+/** The command `nemoclaw`: one file per subcommand in `commands/`, loaded only when it is used. */
+import { Command, CommanderError } from "commander";
+import { logsCommand } from "./commands/logs.ts";
+import { startCommand } from "./commands/start.ts";
+import { statusCommand } from "./commands/status.ts";
+import { stopCommand } from "./commands/stop.ts";
+import { EXIT, report } from "./io.ts";
+import { version } from "./version.ts";
+
+const program = new Command("nemoclaw")
+  .description("One chat bot, many people, each with their own caged OpenClaw agent.")
+  .version(version, "-V, --version", "print the version")
+  .helpCommand("help [command]", "show help for a command")
+  .configureHelp({ showGlobalOptions: true })
+  .exitOverride()
+  .addHelpText(
+    "after",
+    `
+Examples:
+  nemoclaw start                               start the service; in a terminal, chat right here
+  nemoclaw start --once "What is 2+2?"         ask one question, print the answer, stop
+  TELEGRAM_BOT_TOKEN=… nemoclaw start          with the Telegram bridge
+  nemoclaw status                              what runs and how it is
+  nemoclaw logs --follow                       the one log of all processes
+
+Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 not running · 75 another instance has this home
+The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a user.`,
+  );
+for (const command of [startCommand(), statusCommand(), logsCommand(), stopCommand()])
+  program.addCommand(command.exitOverride());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  else process.exitCode = report(error);
+}

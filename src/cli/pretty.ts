@@ -1,0 +1,28 @@
+/** Log lines for a terminal (pino-pretty): time, process, message, and the fields that matter for following a turn. */
+import { prettyFactory } from "pino-pretty";
+
+const LEVELS = ["debug", "info", "warn", "error", "fatal"];
+
+/** Returns a function that makes a line pretty, or `undefined` when it is below the level or no log line. */
+export function prettyLines(options: {
+  color: boolean;
+  level: string;
+}): (line: string) => string | undefined {
+  const lowest = LEVELS.indexOf(options.level);
+  const pretty = prettyFactory({
+    colorize: options.color,
+    translateTime: "SYS:HH:MM:ss.l",
+    ignore: "pid,process",
+    messageFormat: "{process}: {msg}",
+    singleLine: true,
+  });
+  return (line) => {
+    try {
+      const { level } = JSON.parse(line) as { level?: string };
+      if (LEVELS.indexOf(level ?? "info") < lowest) return undefined;
+      return pretty(line);
+    } catch {
+      return undefined;
+    }
+  };
+}

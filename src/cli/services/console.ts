@@ -1,0 +1,27 @@
+/** The console bridge as a process: the operator's own chat, on a socket and a page on loopback. */
+import { runConsoleBridge } from "../../bridges/console/index.ts";
+import { newId } from "../../lib/ids.ts";
+import { pathsOf } from "../../lib/paths.ts";
+import type { StartService } from "./service.ts";
+import { openServiceStore } from "./store.ts";
+
+/** See the module's header. */
+export const startConsole: StartService = async (settings, logger) => {
+  const store = await openServiceStore(settings, "bridge-console", logger);
+  const bridge = await runConsoleBridge({
+    paths: pathsOf(settings.home),
+    store,
+    owner: newId("o"),
+    logger,
+    port: settings.config.console.port,
+  });
+  const close = async (flushMs?: number) => {
+    await bridge.close(flushMs);
+    await store.close();
+  };
+  return {
+    facts: bridge.url ? { url: bridge.url } : {},
+    drain: () => close(),
+    leave: () => close(500),
+  };
+};

@@ -1,0 +1,36 @@
+/** The gateway as a process: the only one that reads vendors' keys. */
+import { InferenceConfig, runGateway } from "../../gateway/index.ts";
+import { pathsOf } from "../../lib/paths.ts";
+import { LauncherClient } from "../../sandbox/index.ts";
+import type { StartService } from "./service.ts";
+import { openServiceStore } from "./store.ts";
+
+/** See the module's header. */
+export const startGateway: StartService = async (settings, logger) => {
+  const paths = pathsOf(settings.home);
+  const config = InferenceConfig.parse(settings.config.inference);
+  const store = await openServiceStore(settings, "gateway", logger);
+  const client = new LauncherClient({ socket: paths.launcher.gatewaySocket });
+  const gateway = await runGateway({
+    paths,
+    config,
+    logger,
+    usage: store.usage,
+    turns: store.contexts,
+    profiles: store.profiles,
+    launcher: {
+      watch: async (listener) => void client.watch(listener),
+      handOver: (sandboxId) => client.handOver(sandboxId),
+      close: () => client.close(),
+    },
+    env: {}, // Keys are files by now.
+  });
+  const { provider, model } = config.default;
+  return {
+    facts: { model: model ? `${provider}/${model}` : provider },
+    async drain() {
+      await gateway.close();
+      await store.close();
+    },
+  };
+};

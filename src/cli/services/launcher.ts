@@ -1,0 +1,22 @@
+/** The launcher as a process: the only one that keeps root. */
+import { dirname, join } from "node:path";
+import { pathsOf } from "../../lib/paths.ts";
+import { runLauncher } from "../../sandbox/index.ts";
+import type { StartService } from "./service.ts";
+
+/** Folder of the guest's program, the same in `src` and `dist`. */
+const GUEST = join(import.meta.dirname, "..", "..", "sandbox", "guest");
+
+/** See the module's header. */
+export const startLauncher: StartService = async (settings, logger) => {
+  const { config, users, runtime, onlyOperator } = settings;
+  const launcher = await runLauncher({
+    paths: pathsOf(settings.home),
+    logger,
+    roles: { worker: users.worker.uid, gateway: users.gateway.uid, operator: users.launcher.uid },
+    project: { node: dirname(dirname(runtime.node)), runtime: runtime.dir, guest: GUEST },
+    bestEffort: config.sandbox.protections === "best_effort" || onlyOperator,
+    cgroup: config.sandbox.cgroup,
+  });
+  return { facts: {}, drain: () => launcher.close() };
+};

@@ -1,0 +1,38 @@
+/** The Telegram bridge as a process: the only one that reads the bot's token. */
+import { join } from "node:path";
+import { runTelegramBridge } from "../../bridges/telegram/index.ts";
+import { BOT_TOKEN } from "../../lib/config.ts";
+import { Fault } from "../../lib/errors.ts";
+import { newId } from "../../lib/ids.ts";
+import { pathsOf } from "../../lib/paths.ts";
+import { readSecret } from "../supervisor/secrets.ts";
+import type { StartService } from "./service.ts";
+import { openServiceStore } from "./store.ts";
+
+/** See the module's header. */
+export const startTelegram: StartService = async (settings, logger) => {
+  const token = readSecret(join(pathsOf(settings.home).secrets("telegram-bridge"), BOT_TOKEN));
+  if (!token) {
+    throw new Fault({
+      code: "telegram-token-missing",
+      message: "there is no Telegram bot token",
+      hint: "get one from @BotFather and set TELEGRAM_BOT_TOKEN",
+    });
+  }
+  const { allowedUsers, apiRoot } = settings.config.telegram;
+  const store = await openServiceStore(settings, "bridge-telegram", logger);
+  const bridge = runTelegramBridge({
+    token,
+    apiRoot,
+    allowedUsers: new Set(allowedUsers),
+    store,
+    owner: newId("o"),
+    logger,
+  });
+  const close = async (flushMs?: number) => {
+    await bridge.close(flushMs);
+    await store.close();
+  };
+  await bridge.ready;
+  return { facts: { bot: `@${bridge.status().bot}` }, drain: () => close(), leave: () => close(500) };
+};

@@ -1,0 +1,222 @@
+/**
+ * Runs the whole service on one machine: Redis first, then each process in order, each restarted when it dies; ends them
+ * in order. Holds the home's lock while it lives. Does no work of the service itself.
+ */
+import type { Server } from "node:net";
+import { dirname, join } from "node:path";
+import { createLogger, type Logger } from "../../lib/logging.ts";
+import { TIMEOUTS } from "../../lib/timeouts.ts";
+import { ensureRuntime, resolveBlueprint } from "../../sandbox/index.ts";
+import { PROGRAM_SUFFIX, PROJECT_ROOT } from "../project.ts";
+import { version } from "../version.ts";
+import { Child } from "./child.ts";
+import { type ServiceStatus, serveControl } from "./control.ts";
+import type { Installation } from "./installation.ts";
+import { LogFile } from "./log.ts";
+import { type ServiceRedis, startRedis } from "./redis.ts";
+import { Sandboxes } from "./sandboxes.ts";
+import { outlastChildren, recordChildren } from "./survivors.ts";
+import type { ServiceName } from "./users.ts";
+
+/** A bridge whose platform doesn't answer holds up the start this long; then the rest serves without it. */
+const BRIDGE_WAIT_MS = 15_000;
+const ENDING_MS = 5_000;
+
+/** In this order they start; in the reverse order they end, but the worker first (RELIABILITY §6, drain). */
+const START_ORDER: ServiceName[][] = [["launcher"], ["gateway"], ["worker"], ["console", "telegram-bridge"]];
+const DRAIN_ORDER: { names: ServiceName[]; limitMs: number }[] = [
+  { names: ["worker"], limitMs: TIMEOUTS.drainTurns + ENDING_MS },
+  { names: ["console", "telegram-bridge"], limitMs: TIMEOUTS.drainOutbox + ENDING_MS },
+  { names: ["gateway"], limitMs: ENDING_MS },
+  { names: ["launcher"], limitMs: ENDING_MS },
+];
+
+/** What a supervisor is made of. */
+export interface SupervisorOptions {
+  installation: Installation;
+  /** Lines for people, on their way to stderr. */
+  progress: (line: string) => void;
+  /** Every line of the log, e.g. for a terminal. */
+  onLog: (line: string) => void;
+}
+
+/** See the module's header. */
+export class Supervisor {
+  readonly #installation: Installation;
+  readonly #progress: (line: string) => void;
+  readonly #log: LogFile;
+  readonly #logger: Logger;
+  readonly #sandboxes: Sandboxes;
+  readonly #children = new Map<ServiceName, Child>();
+  readonly #startedAt = new Date();
+  readonly #warnings: string[];
+  readonly #everReady = Promise.withResolvers<void>();
+  #redis: ServiceRedis | undefined;
+  #control: Server | undefined;
+  #stopping: Promise<void> | undefined;
+  #started = false;
+  /** Settles when {@link stop} has ended everything. */
+  readonly ended: Promise<void>;
+  readonly #ended = Promise.withResolvers<void>();
+
+  constructor(options: SupervisorOptions) {
+    const { installation } = options;
+    this.#installation = installation;
+    this.#progress = options.progress;
+    this.#log = new LogFile(installation.paths.logs);
+    this.#log.onLine(options.onLog);
+    this.#logger = createLogger({
+      process: "supervisor",
+      level: installation.config.log.level,
+      destination: this.#log,
+    });
+    this.#sandboxes = new Sandboxes(installation, this.#logger);
+    this.#warnings = [...installation.notices];
+    this.ended = this.#ended.promise;
+  }
+
+  /** Resolves as soon as every process is ready at the same time. */
+  get ready(): Promise<void> {
+    return this.#everReady.promise;
+  }
+
+  get status(): ServiceStatus {
+    const services = [...this.#children.values()].map((child) => child.status);
+    const allReady = this.#started && services.every((service) => service.state === "ready");
+    return {
+      state: this.#stopping ? "stopping" : allReady ? "ready" : this.#started ? "degraded" : "starting",
+      pid: process.pid,
+      version,
+      home: this.#installation.paths.home,
+      startedAt: this.#startedAt.toISOString(),
+      redis: this.#redis ?? { where: "", pid: 0, adopted: false },
+      services,
+      layers: this.#sandboxes.layers,
+      warnings: this.#warnings,
+    };
+  }
+
+  /** Address of the console's page, with its token; for the operator's terminal only. */
+  get consoleUrl(): string | undefined {
+    return this.#children.get("console")?.status.facts["url"];
+  }
+
+  /**
+   * Starts everything. Resolves when the service takes messages.
+   * @throws the Fault of the first part that can't start; everything that was started is ended before.
+   */
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      this.#logger.error({ err: error }, "start failed");
+      await this.stop({ sandboxes: false });
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { paths, root } = this.#installation;
+    this.#logger.info({ home: paths.home, version, root }, "starting");
+    const stuck = await outlastChildren(this.#childrenFile, TIMEOUTS.lease);
+    if (stuck.length > 0) this.#logger.warn({ services: stuck }, "killed what a dead supervisor left");
+    this.#control = await serveControl(paths.status, async (request) => {
+      if (request.op === "status") return this.status;
+      await this.stop({ sandboxes: request.sandboxes });
+      return undefined;
+    });
+
+    const node = process.execPath;
+    const blueprint = await resolveBlueprint(PROJECT_ROOT);
+    const [runtime, redis] = await Promise.all([
+      ensureRuntime({ blueprint, paths, node, onProgress: this.#progress, logger: this.#logger }),
+      startRedis(this.#installation, this.#logger),
+    ]);
+    this.#redis = redis;
+    this.#progress(`· Redis ${redis.adopted ? "found running" : "started"}`);
+
+    const wanted = new Set<ServiceName>(["launcher", "gateway", "worker", "console"]);
+    if (this.#installation.hasBotToken) wanted.add("telegram-bridge");
+    for (const names of START_ORDER) {
+      await Promise.all(
+        names.filter((name) => wanted.has(name)).map((name) => this.#startChild(name, { node, ...runtime })),
+      );
+      if (names.includes("launcher")) this.#warnings.push(...(await this.#sandboxes.checkLayers()));
+    }
+    this.#started = true;
+    this.#changed();
+  }
+
+  async #startChild(
+    name: ServiceName,
+    runtime: { node: string; dir: string; digest: string },
+  ): Promise<void> {
+    const { paths, hostId, config, users, onlyOperator } = this.#installation;
+    const child = new Child({
+      settings: {
+        name,
+        home: paths.home,
+        hostId,
+        config,
+        redis: this.#redis!.access,
+        users,
+        onlyOperator,
+        runtime: { node: runtime.node, dir: runtime.dir, digest: runtime.digest },
+      },
+      ids: users[name],
+      program: join(import.meta.dirname, "..", `service${PROGRAM_SUFFIX}`),
+      log: this.#log,
+      logger: this.#logger,
+      onChange: () => this.#changed(),
+    });
+    this.#children.set(name, child);
+    const started = child.start().then(() => this.#progress(`· ${name} ready`));
+    if (name !== "telegram-bridge") return started;
+    // Its platform may be away: that must not keep the others from serving.
+    const late = new Promise<void>((resolve) => {
+      setTimeout(resolve, BRIDGE_WAIT_MS).unref();
+    }).then(() => {
+      if (child.status.state !== "ready")
+        this.#progress(
+          `! ${name} is not ready yet: ${child.status.trouble || "its platform does not answer"}`,
+        );
+    });
+    started.catch((error: unknown) => this.#logger.error({ err: error }, "bridge can't start"));
+    return Promise.race([started, late]);
+  }
+
+  /** Ends everything in order; with `sandboxes` the agents too, otherwise they stay and are adopted by the next start. */
+  stop(what: { sandboxes: boolean }): Promise<void> {
+    this.#stopping ??= this.#stop(what).finally(() => this.#ended.resolve());
+    return this.#stopping;
+  }
+
+  async #stop({ sandboxes }: { sandboxes: boolean }): Promise<void> {
+    this.#logger.info({ sandboxes }, "stopping");
+    for (const { names, limitMs } of DRAIN_ORDER) {
+      if (sandboxes && names.includes("launcher")) await this.#sandboxes.stopAll();
+      await Promise.all(names.map((name) => this.#children.get(name)?.drain(limitMs)));
+    }
+    try {
+      await this.#redis?.stop();
+    } catch (error) {
+      this.#logger.error({ err: error }, "redis did not end");
+    }
+    this.#logger.info("stopped");
+    this.#control?.close();
+    recordChildren(this.#childrenFile, []);
+    this.#installation.lock.release();
+  }
+
+  get #childrenFile(): string {
+    return join(dirname(this.#installation.paths.status), "children.json");
+  }
+
+  #changed(): void {
+    recordChildren(
+      this.#childrenFile,
+      [...this.#children.values()].map((child) => child.status),
+    );
+    if (this.status.state === "ready") this.#everReady.resolve();
+  }
+}
