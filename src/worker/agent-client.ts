@@ -5,7 +5,7 @@
  */
 import { Fault } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
-import type { AgentState, FromGuest, GuestTurn, ToGuest, TurnEvent } from "./contracts.ts";
+import type { AgentState, FromGuest, ToGuest, TurnEvent } from "./contracts.ts";
 import type { ControlHandler, ControlPort } from "./control/hub.ts";
 import type { GuestFrame } from "./control/messages.ts";
 import type { HelloFrame } from "./control/schema.ts";
@@ -54,7 +54,6 @@ export class AgentClient implements ControlHandler {
   readonly #watcher: AgentWatcher;
   readonly #pending = new Map<number, Pending>();
   readonly #turns = new Map<string, Subscription>();
-  #guestTurns: GuestTurn[] = [];
   #conn = 0;
   #bootId = "";
   #agent: AgentState = "cold";
@@ -80,15 +79,12 @@ export class AgentClient implements ControlHandler {
     return this.#agent;
   }
 
-  /** A turn runs inside, also one that no worker listens to at present. */
-  get busy(): boolean {
-    return this.#agent === "busy" || this.#guestTurns.some((turn) => turn.state === "running");
-  }
-
   // — commands —
 
   /** Starts the warm agent; acked at once, progress shows in {@link agent}. */
   async warm(): Promise<void> {
+    // What failed before is tried anew: only what is heard from now on counts.
+    if (this.#agent === "failed") this.#agent = "waking";
     await this.#ask({ type: "warm" });
   }
 
@@ -114,11 +110,10 @@ export class AgentClient implements ControlHandler {
 
   /** The turn is settled: the guest may forget its journal. Best effort; the journal is bounded anyway. */
   received(turnId: string, seq: number): void {
-    this.#guestTurns = this.#guestTurns.filter((turn) => turn.turnId !== turnId);
     if (this.connected) this.#port.send(this.sandboxId, this.#conn, { type: "received", turnId, seq });
   }
 
-  /** Rejects with `agent-busy` when a turn or a background process runs. */
+  /** Closes what would break in a pause. Rejects with `guest-busy` when a turn runs, also one that no worker hears. */
   async quiesce(): Promise<void> {
     await this.#ask({ type: "quiesce" });
   }
@@ -151,7 +146,6 @@ export class AgentClient implements ControlHandler {
   gone(code: string): void {
     this.#conn = 0;
     this.#agent = "cold";
-    this.#guestTurns = [];
     this.#bootId = "";
     this.#rejectAll("the sandbox ended");
     for (const { listener } of [...this.#turns.values()]) listener.gone(code);
@@ -163,7 +157,6 @@ export class AgentClient implements ControlHandler {
     this.#conn = conn;
     this.#bootId = hello.bootId;
     this.#agent = hello.agent;
-    this.#guestTurns = hello.turns;
     this.#watcher.changed();
     for (const { listener } of [...this.#turns.values()]) listener.up();
   }
@@ -197,9 +190,6 @@ export class AgentClient implements ControlHandler {
   }
 
   #event(frame: Extract<GuestFrame, { type: "event" }>): void {
-    const { kind } = frame.event;
-    if (kind === "final" || kind === "failed" || kind === "cancelled")
-      this.#guestTurns = this.#guestTurns.filter((turn) => turn.turnId !== frame.turnId);
     const subscription = this.#turns.get(frame.turnId);
     if (!subscription || frame.seq <= subscription.seq) return;
     subscription.seq = frame.seq;

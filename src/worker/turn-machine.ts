@@ -142,7 +142,6 @@ const TABLE: Record<Phase, Row> = {
   locating: {
     located: (m, e) =>
       e.sameLife ? to(m, "attaching", { do: "send-attach" }) : ended(m, { outcome: "interrupted" }),
-    "not-acquired": (m) => ended(m, { outcome: "interrupted" }),
     cancel: rememberStop,
   },
   acquiring: {

@@ -70,7 +70,7 @@ const Hello = z.object({
   bootId: z.string().max(128),
   agent: AgentState,
   fence: count,
-  turns: z.array(GuestTurn).max(256),
+  turns: z.array(GuestTurn).max(1_024),
 });
 
 /** A frame from a guest. */

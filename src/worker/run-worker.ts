@@ -1,0 +1,167 @@
+/**
+ * Puts a worker together: host lease, control thread, sandboxes, doorbell, dispatcher; and takes it apart in order.
+ * Everything comes in as parameters: nothing here reads the environment or opens a port.
+ */
+import { describeError } from "../lib/errors.ts";
+import type { Logger } from "../lib/logging.ts";
+import type { Paths } from "../lib/paths.ts";
+import { TIMEOUTS } from "../lib/timeouts.ts";
+import type { DoorbellPort, HostPort, ProfilePort, TurnContextPort, TurnPort } from "../store/index.ts";
+import { ColdGate } from "./cold-gate.ts";
+import type { WorkerConfig } from "./config.ts";
+import { ControlHub } from "./control/hub.ts";
+import type { ListenerCaps } from "./control/listener.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { FairSlots } from "./fair-slots.ts";
+import { HostLease } from "./host-lease.ts";
+import type { LauncherPort } from "./launcher-port.ts";
+import { ownerName } from "./owner.ts";
+import { sandboxSpec } from "./profile-spec.ts";
+import { Sandboxes } from "./sandboxes.ts";
+import { TurnRun } from "./turn-runner.ts";
+
+/** The parts of the store that a worker uses; `Store` fits. */
+export interface WorkerStore {
+  turns: TurnPort;
+  doorbell: DoorbellPort;
+  host: HostPort;
+  contexts: TurnContextPort;
+  profiles: ProfilePort;
+}
+
+/** What a worker needs. */
+export interface WorkerOptions {
+  paths: Paths;
+  config: WorkerConfig;
+  store: WorkerStore;
+  launcher: LauncherPort;
+  hostId: string;
+  log: Logger;
+  /** The worker can't go on; the process should end and be restarted. */
+  onFatal: (error: Error) => void;
+  /** Only for tests. */
+  caps?: Partial<ListenerCaps>;
+}
+
+/** A worker that was started. */
+export interface RunningWorker {
+  /** Resolves when it acts for its host (a stand-by may wait long for that), or is closed. */
+  ready: Promise<void>;
+  /** True while this worker acts for its host. */
+  acting(): boolean;
+  /** Ends claims, finishes turns or leaves them to the next worker (≤ 30 s), closes. Agents go on. */
+  drain(): Promise<void>;
+  /** Closes at once: running turns are left to the next worker. */
+  close(): Promise<void>;
+}
+
+/** Handlers of rings at once; a handler only claims, it doesn't wait for the turn. */
+const RING_LANES = 64;
+
+/** See the module's header. */
+export function runWorker(options: WorkerOptions): RunningWorker {
+  const { log, config, store, launcher, hostId, paths } = options;
+  // Sockets and directories of this process are for nobody else unless it says so.
+  process.umask(0o077);
+  const owner = ownerName(hostId);
+  const slots = new FairSlots(config.concurrency);
+  const gate = new ColdGate(config.coldStarts);
+  const ready = Promise.withResolvers<void>();
+  let acting: Acting | undefined;
+  let closing = false;
+  let transition: Promise<void> = Promise.resolve();
+
+  const lease = new HostLease({
+    port: store.host,
+    owner,
+    hostId,
+    log,
+    changed: (now) => {
+      transition = transition
+        .then(() => (now ? begin() : end()))
+        .catch((error: unknown) => {
+          options.onFatal(error as Error);
+        });
+    },
+  });
+  const dispatcher = new Dispatcher({
+    log,
+    turns: store.turns,
+    owner,
+    hostId,
+    maxClaimed: config.maxClaimed,
+    acting: () => lease.held(),
+    run: (turn, askedAt) => {
+      const sandbox = acting?.sandboxes.of(turn.principal);
+      if (!sandbox) throw new Error("claimed while standing by");
+      const deps = { log, turns: store.turns, contexts: store.contexts, launcher, slots, mode: config.mode };
+      return new TurnRun(deps, sandbox, turn, askedAt);
+    },
+  });
+
+  async function begin(): Promise<void> {
+    if (closing) return;
+    const hub = new ControlHub({
+      log,
+      handOver: (id) => launcher.handOver(id),
+      onDeath: options.onFatal,
+      ...(options.caps ? { caps: options.caps } : {}),
+    });
+    const specOf = async (principal: string) =>
+      sandboxSpec(principal, await store.profiles.get(principal), config.profile);
+    const sandboxes = new Sandboxes(
+      { log, paths, hub, launcher, contexts: store.contexts, gate, mode: config.mode, specOf },
+      config,
+    );
+    await sandboxes.start();
+    acting = { hub, sandboxes, undo: [] };
+    dispatcher.open();
+    acting.undo.push(
+      await store.turns.onCancelHint((conversation) => dispatcher.cancelHint(conversation)),
+      await store.turns.onWakeHint((principal) => sandboxes.predict(principal)),
+    );
+    const bell = await store.doorbell.listen((conversation) => dispatcher.ring(conversation), RING_LANES);
+    acting.undo.push(() => bell.close());
+    ready.resolve();
+    log.info("worker is ready");
+  }
+
+  async function end(): Promise<void> {
+    if (!acting) return;
+    const { hub, sandboxes, undo } = acting;
+    acting = undefined;
+    dispatcher.stopClaims();
+    dispatcher.detachAll();
+    sandboxes.close();
+    await hub.close();
+    for (const one of undo)
+      await one().catch((error: unknown) => log.debug({ reason: describeError(error) }, "closing"));
+  }
+
+  async function shut(): Promise<void> {
+    closing = true;
+    await transition;
+    await end();
+    // Last of all, so that a stand-by finds a host at rest.
+    await lease.release();
+    ready.resolve();
+  }
+
+  lease.start();
+  return {
+    ready: ready.promise,
+    acting: () => acting !== undefined && lease.held(),
+    async drain() {
+      dispatcher.stopClaims();
+      await dispatcher.finishOrDetach(TIMEOUTS.drainTurns);
+      await shut();
+    },
+    close: shut,
+  };
+}
+
+interface Acting {
+  hub: ControlHub;
+  sandboxes: Sandboxes;
+  undo: (() => Promise<void>)[];
+}

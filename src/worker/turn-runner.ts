@@ -1,0 +1,390 @@
+/**
+ * Runs one claimed turn: carries out the effects of `turn-machine.ts` and reports back what came of them.
+ * Must never act without holding the lease by its own clock, never send `run` before `dispatching` is stored, and never
+ * let the guest forget a turn before its answer is.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { describeError, Fault } from "../lib/errors.ts";
+import { failpoint } from "../lib/failpoints.ts";
+import { derivedId } from "../lib/ids.ts";
+import type { Logger } from "../lib/logging.ts";
+import { TIMEOUTS } from "../lib/timeouts.ts";
+import { MAX_STARTS, type TurnContextPort, type TurnPort, type TurnRecord } from "../store/index.ts";
+import type { AgentClient } from "./agent-client.ts";
+import { answerOf, endOf, toolLine, wakeCode } from "./answer.ts";
+import type { TurnEvent } from "./contracts.ts";
+import { Drafts } from "./drafts.ts";
+import type { FairSlots } from "./fair-slots.ts";
+import type { LauncherPort } from "./launcher-port.ts";
+import { Lease } from "./lease.ts";
+import { retrying } from "./retry.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { type Effect, type Ending, newMachine, step, type TurnInput } from "./turn-machine.ts";
+
+/** What all turns of a worker share. */
+export interface TurnDeps {
+  log: Logger;
+  turns: TurnPort;
+  contexts: TurnContextPort;
+  launcher: LauncherPort;
+  slots: FairSlots;
+  mode: "warm" | "oneshot";
+}
+
+/** How often the last handled event is stored. */
+const EVENT_SEQ_MS = 5_000;
+/** Pause before a command is sent again to a guest that is connected but didn't answer, or was busy. */
+const AGAIN_MS = 500;
+
+/** See the module's header. */
+export class TurnRun {
+  readonly #deps: TurnDeps;
+  readonly #log: Logger;
+  readonly #sandbox: Sandbox;
+  readonly #client: AgentClient;
+  readonly #lease: Lease;
+  readonly #drafts: Drafts;
+  readonly #ended = Promise.withResolvers<{ more: boolean; detached: boolean }>();
+  readonly #unhold: () => void;
+  #turn: TurnRecord;
+  #machine = newMachine();
+  #unlisten: (() => void) | undefined;
+  #hasSlot = false;
+  #more = false;
+  #lastSeq = 0;
+  #storedSeqAt = performance.now();
+  #renewing = false;
+  #timers: NodeJS.Timeout[] = [];
+  #killTimer: NodeJS.Timeout | undefined;
+  #leaseTimer: NodeJS.Timeout | undefined;
+  #startedAt: number;
+
+  /** `askedAt`: when the claim was sent (monotonic). */
+  constructor(deps: TurnDeps, sandbox: Sandbox, turn: TurnRecord, askedAt: number) {
+    this.#deps = deps;
+    this.#turn = turn;
+    this.#sandbox = sandbox;
+    this.#client = sandbox.client;
+    this.#log = deps.log.child({ turnId: turn.turnId, conversation: turn.conversation, fence: turn.fence });
+    this.#lease = new Lease(TIMEOUTS.leaseStop, askedAt);
+    this.#unhold = sandbox.hold();
+    this.#startedAt = askedAt;
+    const { conversation, turnId, fence, deliver, bridge } = turn;
+    this.#drafts = new Drafts((seq, kind, text) => {
+      if (this.#lease.held())
+        deps.turns.draft({ conversation, turnId, fence, deliver, bridge, seq, kind, text });
+    });
+  }
+
+  /** Resolves when the turn is settled here, or left to somebody else. */
+  get done(): Promise<{ more: boolean; detached: boolean }> {
+    return this.#ended.promise;
+  }
+
+  get principal(): string {
+    return this.#turn.principal;
+  }
+
+  start(): void {
+    this.#timers.push(setInterval(() => void this.renew(), TIMEOUTS.leaseRenew));
+    this.#watchLease();
+    const runningMs = this.#turn.startedAt > 0 ? this.#turn.claimedAt - this.#turn.startedAt : 0;
+    this.#timers.push(
+      setTimeout(() => this.#feed({ type: "time-limit" }), Math.max(0, TIMEOUTS.turn - runningMs)),
+    );
+    const state = this.#turn.state;
+    const known = state === "dispatching" || state === "running" ? state : "accepted";
+    this.#feed({ type: "begin", state: known, mayStart: this.#mayStart() });
+  }
+
+  /** Renews the lease and looks for a cancel; also called on a hint. */
+  async renew(): Promise<void> {
+    if (this.#renewing || this.#machine.phase === "ended") return;
+    this.#renewing = true;
+    const askedAt = performance.now();
+    try {
+      if (!this.#holds()) return;
+      const answer = await this.#deps.turns.renew(this.#turn);
+      if (answer.kind === "lost") this.#feed({ type: "lease-lost" });
+      else {
+        this.#lease.renewed(askedAt);
+        this.#watchLease();
+        if (answer.cancel) this.#feed({ type: "cancel" });
+      }
+    } catch (error) {
+      this.#log.debug({ reason: describeError(error) }, "lease was not renewed");
+    } finally {
+      this.#renewing = false;
+    }
+  }
+
+  /** Stops acting without ending anything (drain, lost host). */
+  detach(): void {
+    this.#feed({ type: "lease-lost" });
+  }
+
+  #watchLease(): void {
+    clearTimeout(this.#leaseTimer);
+    if (this.#machine.phase !== "ended")
+      this.#leaseTimer = setTimeout(() => this.#holds(), Math.max(0, this.#lease.leftMs()) + 1);
+  }
+
+  /** The first question of everything that acts. */
+  #holds(): boolean {
+    if (this.#machine.phase === "ended") return false;
+    if (this.#lease.held()) return true;
+    this.#feed({ type: "lease-lost" });
+    return false;
+  }
+
+  #mayStart(): boolean {
+    return this.#turn.starts < MAX_STARTS;
+  }
+
+  #feed(input: TurnInput): void {
+    const from = this.#machine.phase;
+    const { machine, effects } = step(this.#machine, input);
+    this.#machine = machine;
+    if (machine.phase !== from) this.#log.debug({ event: input.type, from, to: machine.phase }, "turn");
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: Effect): void {
+    if (effect.do === "detach") {
+      this.#finish(true);
+      return;
+    }
+    if (effect.do === "forget") {
+      this.#forget();
+      return;
+    }
+    if (!this.#holds()) return;
+    const failed = (error: unknown) => {
+      this.#log.error({ err: error, effect: effect.do }, "turn step failed");
+      // Nothing is lost: the lease ends and the turn is recovered.
+      this.#feed({ type: "lease-lost" });
+    };
+    this.#carryOut(effect).catch(failed);
+  }
+
+  async #carryOut(effect: Effect): Promise<void> {
+    switch (effect.do) {
+      case "locate":
+        return this.#locate();
+      case "acquire":
+        return this.#acquire();
+      case "store-dispatching":
+        return this.#storeDispatching();
+      case "send-run":
+        return this.#sendRun();
+      case "store-running": {
+        failpoint("dispatch.after-run");
+        await this.#advance({ state: "running" });
+        return;
+      }
+      case "send-attach":
+        return this.#ask("attaching", () => this.#client.attach(this.#turn.turnId, this.#turn.fence), {
+          type: "attached",
+        });
+      case "send-cancel":
+        return this.#sendCancel();
+      case "kill-agent":
+        this.#log.warn("agent did not stop in time, its processes are killed");
+        await this.#deps.launcher.killAgent(this.#turn.principal).catch((error: unknown) => {
+          this.#log.error({ err: error }, "agent could not be killed");
+        });
+        return;
+      case "settle":
+        return this.#settle(effect.ending);
+    }
+  }
+
+  async #locate(): Promise<void> {
+    this.#listen();
+    try {
+      const sameLife = await this.#sandbox.sameLife(this.#turn.bootId);
+      if (sameLife) this.#takeSlotNow();
+      await this.#beginContext();
+      this.#feed({ type: "located", sameLife });
+    } catch (error) {
+      // Not known is not the same as gone: the lease ends, and whoever claims it next asks again.
+      this.#log.warn({ err: error }, "sandbox of a recovered turn can't be asked");
+      this.#feed({ type: "lease-lost" });
+    }
+  }
+
+  async #acquire(): Promise<void> {
+    const notice = setTimeout(() => this.#drafts.waking(), TIMEOUTS.wakingNotice);
+    this.#timers.push(notice);
+    try {
+      await this.#sandbox.ready();
+      clearTimeout(notice);
+      if (!this.#hasSlot) {
+        await this.#deps.slots.take(this.#turn.principal);
+        this.#hasSlot = true;
+        if (this.#machine.phase === "ended") this.#freeSlot();
+        // It may have been a long wait.
+        else await this.#sandbox.ready();
+      }
+      this.#feed({ type: "acquired" });
+    } catch (error) {
+      clearTimeout(notice);
+      this.#log.error({ err: error }, "agent did not wake");
+      const code = wakeCode(error instanceof Fault ? error.code : undefined);
+      this.#feed({ type: "not-acquired", code });
+    }
+  }
+
+  async #storeDispatching(): Promise<void> {
+    this.#listen();
+    const [stored] = await Promise.all([
+      this.#advance({ state: "dispatching", bootId: this.#client.bootId }),
+      this.#beginContext(),
+    ]);
+    if (!stored) return;
+    failpoint("dispatch.before-run");
+    this.#feed({ type: "dispatched", mayStart: this.#mayStart() });
+  }
+
+  #sendRun(): Promise<void> {
+    const { turnId, fence, text } = this.#turn;
+    const command = { turnId, fence, text, mode: this.#deps.mode, timeoutMs: TIMEOUTS.turn };
+    return this.#ask("starting", () => this.#client.run({ ...command, sessionKey: this.#sessionKey() }), {
+      type: "run-acked",
+    });
+  }
+
+  #sendCancel(): Promise<void> {
+    this.#killTimer ??= setTimeout(() => this.#feed({ type: "kill-due" }), TIMEOUTS.cancelKill);
+    return this.#ask("stopping", () => this.#client.cancel(this.#turn.turnId, this.#turn.fence));
+  }
+
+  /** Sends a command; repeats it in the same phase when a connected guest didn't answer or was busy. */
+  async #ask(phase: string, send: () => Promise<unknown>, then?: TurnInput): Promise<void> {
+    try {
+      await send();
+      if (then) this.#feed(then);
+    } catch (error) {
+      const code = error instanceof Fault ? error.code : "agent-failed";
+      if (code === "guest-stale-fence") this.#feed({ type: "lease-lost" });
+      else if (code === "guest-unknown-turn") this.#feed({ type: "unknown-turn" });
+      else if (code === "agent-unreachable" || code === "guest-busy") {
+        // Without a connection the next `up` sends it again.
+        if (!this.#client.connected) return;
+        await sleep(AGAIN_MS);
+        if (this.#machine.phase === phase && this.#holds()) return this.#ask(phase, send, then);
+      } else {
+        this.#log.error({ err: error }, "guest refused");
+        this.#feed({ type: "refused", code: "agent-failed", detail: describeError(error) });
+      }
+    }
+  }
+
+  async #settle(ending: Ending): Promise<void> {
+    const { outcome, body } = answerOf(this.#turn, ending);
+    this.#drafts.close();
+    const settled = await this.#stored(() => this.#deps.turns.settle(this.#turn, outcome, body));
+    if (!settled) return;
+    this.#more = settled.more;
+    const ms = Math.round(performance.now() - this.#startedAt);
+    this.#log.info(
+      { outcome, ms, ...(ending.outcome === "failed" ? { code: ending.code } : {}) },
+      "turn settled",
+    );
+    this.#feed({ type: "settled" });
+  }
+
+  async #advance(change: Parameters<TurnPort["advance"]>[1]): Promise<boolean> {
+    const stored = await this.#stored(() => this.#deps.turns.advance(this.#turn, change));
+    if (stored) this.#turn = stored;
+    return stored !== undefined;
+  }
+
+  /** A fenced write, repeated while Redis is away and the lease holds. Undefined: the turn is no longer ours. */
+  async #stored<T>(write: () => Promise<T | undefined>): Promise<T | undefined> {
+    try {
+      const guarded = () => (this.#holds() ? write() : Promise.resolve(undefined));
+      const result = await retrying(guarded, { withinMs: TIMEOUTS.lease, while: () => this.#lease.held() });
+      if (result === undefined) this.#feed({ type: "lease-lost" });
+      return result;
+    } catch (error) {
+      this.#log.warn({ reason: describeError(error) }, "turn could not be stored; it will be recovered");
+      this.#feed({ type: "lease-lost" });
+      return undefined;
+    }
+  }
+
+  #listen(): void {
+    this.#unlisten ??= this.#client.listen(this.#turn.turnId, {
+      event: (seq, event) => this.#event(seq, event),
+      up: () => this.#feed({ type: "up" }),
+      gone: (code) => this.#feed({ type: "gone", code }),
+    });
+  }
+
+  #event(seq: number, event: TurnEvent): void {
+    if (!this.#holds()) return;
+    this.#lastSeq = seq;
+    const end = endOf(event);
+    if (end) {
+      this.#feed(end);
+      return;
+    }
+    if (event.kind === "delta") this.#drafts.delta(event.text);
+    else if (event.kind === "text") this.#drafts.replace(event.text);
+    else if (event.kind === "tool") this.#drafts.tool(toolLine(event));
+    if (event.kind === "delta" || event.kind === "text") failpoint("streaming.delta");
+    this.#storeSeq();
+  }
+
+  /** Now and then, for whoever looks at the record; a recovery replays the whole journal to rebuild the text. */
+  #storeSeq(): void {
+    const now = performance.now();
+    if (this.#machine.phase !== "running" || now - this.#storedSeqAt < EVENT_SEQ_MS) return;
+    this.#storedSeqAt = now;
+    this.#deps.turns.advance(this.#turn, { eventSeq: this.#lastSeq }).catch(() => {}); // the next one will do
+  }
+
+  /** `<opaque conversation>:<session>`: the guest compares fences per conversation and learns no platform's ids. */
+  #sessionKey(): string {
+    return `${derivedId("c", this.#turn.conversation)}:${this.#turn.session}`;
+  }
+
+  async #beginContext(): Promise<void> {
+    const { turnId, conversation } = this.#turn;
+    const context = { turnId, kind: "turn" as const, scopeId: this.#sessionKey(), conversation };
+    const begin = () =>
+      this.#deps.contexts.begin(this.principal, context, TIMEOUTS.turn + TIMEOUTS.turnHeld).then(() => true);
+    await this.#stored(begin);
+  }
+
+  #takeSlotNow(): void {
+    if (this.#hasSlot) return;
+    this.#deps.slots.force();
+    this.#hasSlot = true;
+  }
+
+  #freeSlot(): void {
+    if (!this.#hasSlot) return;
+    this.#hasSlot = false;
+    this.#deps.slots.free();
+  }
+
+  #forget(): void {
+    this.#client.received(this.#turn.turnId, this.#lastSeq);
+    this.#deps.contexts.end(this.principal, this.#turn.turnId).catch(() => {}); // it expires by itself
+    this.#finish(false);
+  }
+
+  #finish(detached: boolean): void {
+    if (detached) this.#log.warn("turn left to whoever holds it");
+    for (const timer of this.#timers) clearTimeout(timer);
+    clearTimeout(this.#killTimer);
+    clearTimeout(this.#leaseTimer);
+    this.#drafts.close();
+    this.#unlisten?.();
+    this.#unhold();
+    this.#freeSlot();
+    this.#ended.resolve({ more: this.#more, detached });
+  }
+}
