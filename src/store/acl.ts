@@ -54,46 +54,15 @@ const MAILBOX = [
   "zrangebyscore",
 ].concat(["rpush", "lrange", "llen", "lrem", "pexpire", "publish"]);
 const TURN = ["zpopmin", "zremrangebyscore", "rename", "exists"];
-/** What BullMQ's add needs beside those, and its worker beside that. */
-const RING = [
-  "xadd",
-  "lpush",
-  "rpush",
-  "lpos",
-  "lindex",
-  "pttl",
-  "persist",
-  "hmset",
-  "exists",
-  "zcount",
-  "hexists",
-];
-const LISTEN = [
-  ...RING,
-  "bzpopmin",
-  "rpoplpush",
-  "lmove",
-  "blmove",
-  "brpoplpush",
-  "xtrim",
-  "sadd",
-  "srem",
-  "scard",
-].concat(
-  [
-    "smembers",
-    "sismember",
-    "spop",
-    "zremrangebyrank",
-    "zrevrange",
-    "linsert",
-    "lset",
-    "ltrim",
-    "type",
-    "zpopmin",
-  ],
-  ["zrangebylex", "zrevrangebyscore", "lpop", "rpop", "decr", "incrby", "hmget", "pexpire", "mget", "strlen"],
+const words = (text: string) => text.split(/\s+/);
+/** What BullMQ 6 calls to add and count jobs (addStandardJob, getCounts), beside that. */
+const RING = words(
+  "exists hmset lindex lpos lpush persist pttl rpop sadd scard xadd zcount zrevrangebyscore",
 );
+/** What its worker calls: moveToActive, moveToFinished, extendLocks, moveStalledJobsToWait. */
+const LISTEN = words(
+  "bzpopmin ltrim rpoplpush scard smembers srem xtrim zpopmin zremrangebyrank zremrangebyscore zrevrange",
+).concat(RING);
 
 /** A bridge touches mailboxes of its own platform only, and never a turn. */
 function bridgeRights(platform: string): Rights {

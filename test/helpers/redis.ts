@@ -32,8 +32,11 @@ export interface TestRedis {
   pid(): number;
   /** Opens a store as that process; closed by `stop`. */
   store(role: RedisRole, options?: { hostId?: string }): Store;
-  /** Sends one command as that process; rejects with Redis's own error. For what no port can do. */
-  send(role: RedisRole, command: string, ...args: string[]): Promise<unknown>;
+  /**
+   * Sends one command as that process; rejects with Redis's own error. For what no port can do.
+   * `admin` exists in tests only and may do everything.
+   */
+  send(role: RedisRole | "admin", command: string, ...args: string[]): Promise<unknown>;
   kill9(): Promise<void>;
   /** Starts it again on the same data. */
   restart(): Promise<void>;
@@ -50,12 +53,12 @@ export async function startTestRedis(): Promise<TestRedis> {
   const users = Object.fromEntries(
     ROLES.map((username) => [username, { username, password: randomBytes(16).toString("hex") }]),
   ) as TestRedis["users"];
-  const acl = aclFile({
-    users: ROLES.map((name) => ({
-      name,
-      passwordSha256: createHash("sha256").update(users[name].password).digest("hex"),
-    })),
+  const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+  const admin = { username: "admin", password: randomBytes(16).toString("hex") };
+  const product = aclFile({
+    users: ROLES.map((name) => ({ name, passwordSha256: sha256(users[name].password) })),
   });
+  const acl = `${product}user admin on #${sha256(admin.password)} ~* &* +@all\n`;
   const start = () =>
     startEmbeddedRedis({ paths, aclFile: acl, supervisor: users.supervisor, logger: silent });
   let server: EmbeddedRedis = await start();
@@ -80,7 +83,11 @@ export async function startTestRedis(): Promise<TestRedis> {
       return store;
     },
     async send(role, command, ...args) {
-      const client = new Redis({ path: paths.redis.socket, ...users[role], retryStrategy: () => null });
+      const client = new Redis({
+        path: paths.redis.socket,
+        ...(role === "admin" ? admin : users[role]),
+        retryStrategy: () => null,
+      });
       client.on("error", () => {});
       try {
         return await client.call(command, ...args);
