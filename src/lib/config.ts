@@ -10,7 +10,7 @@ import { Fault } from "./errors.ts";
 const HttpUrl = z.url({ protocol: /^https?$/, error: "expected an http or https URL" });
 const UserId = z.preprocess(String, z.string().regex(/^\d{1,20}$/, "expected a numeric user id"));
 
-/** Everything that may be configured but `inference:`, which the gateway knows. Every key has a default. */
+/** Everything that may be configured; `inference:` and `worker:` are known to those components. Every key has a default. */
 const Config = z.strictObject({
   redis: z
     .strictObject({
@@ -39,14 +39,16 @@ const Config = z.strictObject({
   /** Web page of the console on 127.0.0.1; 0 = any free port. */
   console: z.strictObject({ port: z.number().int().min(0).max(65_535).default(0) }).prefault({}),
   log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
-  /** Checked by the schema that is handed in; passed on as it is. */
+  /** Checked by the schemas that are handed in; passed on as they are. */
   inference: z.unknown(),
+  worker: z.unknown(),
 });
 export type Config = z.infer<typeof Config>;
 
-/** What the gateway brings: the schema of `inference:` and which variables hold vendors' keys. */
-export interface InferenceParts {
-  schema: z.ZodType;
+/** What components bring: the schemas of their parts, and which variables hold vendors' keys. */
+export interface ConfigParts {
+  inference: z.ZodType;
+  worker: z.ZodType;
   keys: { variable: string; provider: string }[];
 }
 
@@ -109,7 +111,9 @@ export function resolveConfig(input: {
   file: { path: string; text: string | undefined };
   env: NodeJS.ProcessEnv;
   flags?: ConfigFlags;
-  inference: InferenceParts;
+  parts: ConfigParts;
+  /** Values for what neither file nor environment sets, by path: what the blueprint says. */
+  defaults?: [path: string[], value: unknown][];
   /** Providers whose key lies in a file already, from an earlier start. */
   storedKeys?: string[];
 }): ResolvedConfig {
@@ -127,7 +131,7 @@ export function resolveConfig(input: {
     put(merged, path, read ? read(text) : text);
     origins.set(path.join("."), name);
   }
-  const secrets = secretsIn(input.env, input.inference.keys);
+  const secrets = secretsIn(input.env, input.parts.keys);
   const notices: string[] = [];
   if (get(merged, ["inference", "default", "provider"]) === undefined) {
     const keyed = [...secrets.map((secret) => secret.provider ?? ""), ...(input.storedKeys ?? [])];
@@ -135,7 +139,10 @@ export function resolveConfig(input: {
     put(merged, ["inference", "default", "provider"], provider);
     if (notice) notices.push(notice);
   }
-  const schema = Config.extend({ inference: input.inference.schema });
+  for (const [path, value] of input.defaults ?? [])
+    if (get(merged, path) === undefined) put(merged, path, value);
+  const { inference, worker } = input.parts;
+  const schema = Config.extend({ inference, worker: worker.prefault({}) });
   const parsed = schema.safeParse(merged);
   if (!parsed.success) throw invalid(parsed.error.issues[0]!, source, origins);
   return {
@@ -148,7 +155,7 @@ export function resolveConfig(input: {
 /** Secrets of the environment; where two variables name one secret, the first counts. */
 function secretsIn(
   env: NodeJS.ProcessEnv,
-  keys: InferenceParts["keys"],
+  keys: ConfigParts["keys"],
 ): (SecretSource & { provider?: string })[] {
   const known = [
     { variable: "TELEGRAM_BOT_TOKEN", process: "telegram-bridge" as const, name: BOT_TOKEN },

@@ -3,10 +3,11 @@ import { describe, it } from "node:test";
 import { z } from "zod";
 import { resolveConfig } from "../../src/lib/config.ts";
 
-const inference = {
-  schema: z.strictObject({
+const parts = {
+  inference: z.strictObject({
     default: z.strictObject({ provider: z.enum(["demo", "openai", "defapi"]), model: z.string().optional() }),
   }),
+  worker: z.strictObject({ lanes: z.number().default(3), memory: z.number().optional() }),
   keys: [
     { variable: "OPENAI_API_KEY", provider: "openai" },
     { variable: "DEFAPI_API_KEY", provider: "defapi" },
@@ -15,7 +16,7 @@ const inference = {
 };
 
 function resolve(text?: string, env: NodeJS.ProcessEnv = {}, flags = {}, storedKeys: string[] = []) {
-  return resolveConfig({ file: { path: "/h/config.yaml", text }, env, flags, inference, storedKeys });
+  return resolveConfig({ file: { path: "/h/config.yaml", text }, env, flags, parts, storedKeys });
 }
 
 describe("configuration", () => {
@@ -78,6 +79,14 @@ describe("configuration", () => {
       const { config } = resolve(text, env, {}, stored);
       assert.equal((config.inference as { default: { provider: string } }).default.provider, expected);
     });
+
+  it("uses a default that is handed in only where nothing is set", () => {
+    const defaults: [string[], unknown][] = [[["worker", "memory"], 7]];
+    const worker = (text?: string) =>
+      resolveConfig({ file: { path: "c", text }, env: {}, parts, defaults }).config.worker;
+    assert.deepEqual(worker(), { lanes: 3, memory: 7 });
+    assert.deepEqual(worker("worker: {memory: 1}"), { lanes: 3, memory: 1 });
+  });
 
   const wrong: [string, string | undefined, NodeJS.ProcessEnv, RegExp][] = [
     ["an unknown section", "telegrm: {}\n", {}, /^\/h\/config\.yaml:1:1: there is no setting telegrm$/],

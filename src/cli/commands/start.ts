@@ -52,7 +52,10 @@ async function runStart(service: string | undefined, options: StartOptions): Pro
     });
   }
   const home = options.home ?? homeFrom(process.env);
-  const installation = openInstallation(home, process.env, { driver: options.driver, port: options.port });
+  const installation = await openInstallation(home, process.env, {
+    driver: options.driver,
+    port: options.port,
+  });
   if (service !== undefined) insistOn(service, installation.hasBotToken);
   const interactive = options.once === undefined && options.prompt && isTerminal();
   const pretty = prettyLines({

@@ -19,7 +19,7 @@ export const startGateway: StartService = async (settings, logger) => {
     turns: store.contexts,
     profiles: store.profiles,
     launcher: {
-      watch: async (listener) => void client.watch(listener),
+      watch: async (listener) => void (await client.watch((id, info) => listener(id, info ?? null))),
       handOver: (sandboxId) => client.handOver(sandboxId),
       close: () => client.close(),
     },

@@ -8,6 +8,9 @@ import { INFERENCE_PARTS } from "../../gateway/index.ts";
 import { BOT_TOKEN, type Config, type ConfigFlags, resolveConfig } from "../../lib/config.ts";
 import { newId } from "../../lib/ids.ts";
 import type { Paths } from "../../lib/paths.ts";
+import { type Blueprint, resolveBlueprint } from "../../sandbox/index.ts";
+import { WorkerConfig } from "../../worker/index.ts";
+import { PROJECT_ROOT } from "../project.ts";
 import { type HomeLock, lockHome } from "./home-lock.ts";
 import { makeLayout } from "./layout.ts";
 import { readSecret, storedProviderKeys, storeSecrets } from "./secrets.ts";
@@ -16,6 +19,7 @@ import { type Users, usersFor } from "./users.ts";
 /** A home that is ours and ready. */
 export interface Installation {
   paths: Paths;
+  blueprint: Blueprint;
   root: boolean;
   users: Users;
   hostId: string;
@@ -31,7 +35,12 @@ export interface Installation {
  * Takes the home and reads its configuration.
  * @throws Fault `home-…`, `config-invalid`
  */
-export function openInstallation(home: string, env: NodeJS.ProcessEnv, flags: ConfigFlags): Installation {
+export async function openInstallation(
+  home: string,
+  env: NodeJS.ProcessEnv,
+  flags: ConfigFlags,
+): Promise<Installation> {
+  const blueprint = await resolveBlueprint(PROJECT_ROOT);
   const uid = process.getuid?.() ?? -1;
   const users = usersFor(uid, process.getgid?.() ?? -1);
   const paths = makeLayout(home, users, uid === 0);
@@ -42,13 +51,18 @@ export function openInstallation(home: string, env: NodeJS.ProcessEnv, flags: Co
       file: { path: paths.config, text },
       env,
       flags,
-      inference: INFERENCE_PARTS,
+      parts: { inference: INFERENCE_PARTS.schema, worker: WorkerConfig, keys: INFERENCE_PARTS.keys },
+      defaults: Object.entries(blueprint.profiles.default.limits).map(([name, value]) => [
+        ["worker", "profile", "limits", name],
+        value,
+      ]),
       storedKeys: storedProviderKeys(paths),
     });
     storeSecrets(secrets, paths, users, env);
     const hasBotToken = readSecret(join(paths.secrets("telegram-bridge"), BOT_TOKEN)) !== undefined;
     return {
       paths,
+      blueprint,
       root: uid === 0,
       users,
       hostId: hostIdOf(paths.hostId),

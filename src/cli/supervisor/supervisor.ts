@@ -6,8 +6,8 @@ import type { Server } from "node:net";
 import { dirname, join } from "node:path";
 import { createLogger, type Logger } from "../../lib/logging.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
-import { ensureRuntime, resolveBlueprint } from "../../sandbox/index.ts";
-import { PROGRAM_SUFFIX, PROJECT_ROOT } from "../project.ts";
+import { ensureRuntime } from "../../sandbox/index.ts";
+import { PROGRAM_SUFFIX } from "../project.ts";
 import { version } from "../version.ts";
 import { Child } from "./child.ts";
 import { type ServiceStatus, serveControl } from "./control.ts";
@@ -116,7 +116,7 @@ export class Supervisor {
   }
 
   async #start(): Promise<void> {
-    const { paths, root } = this.#installation;
+    const { paths, root, blueprint } = this.#installation;
     this.#logger.info({ home: paths.home, version, root }, "starting");
     const stuck = await outlastChildren(this.#childrenFile, TIMEOUTS.lease);
     if (stuck.length > 0) this.#logger.warn({ services: stuck }, "killed what a dead supervisor left");
@@ -127,7 +127,6 @@ export class Supervisor {
     });
 
     const node = process.execPath;
-    const blueprint = await resolveBlueprint(PROJECT_ROOT);
     const [runtime, redis] = await Promise.all([
       ensureRuntime({ blueprint, paths, node, onProgress: this.#progress, logger: this.#logger }),
       startRedis(this.#installation, this.#logger),
