@@ -1,13 +1,9 @@
 /** Sandboxes, for the rest of the project: what they are, who makes them, how to ask for them. */
 export {
   type Blueprint,
-  type Blueprint,
   type EnsureRuntime,
   ensureRuntime,
-  ensureRuntime,
   type Runtime,
-  type Runtime,
-  resolveBlueprint,
   resolveBlueprint,
 } from "./blueprint/index.ts";
 export {
