@@ -3,7 +3,7 @@
  * the sandbox's uid, closed when it is gone. After a restart all are bound again at once; what a dead gateway left is
  * replaced. Must never bind outside `run/egress/<runName>`.
  */
-import { mkdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../lib/errors.ts";
@@ -72,7 +72,10 @@ export class EgressSockets {
     if (!RUN_NAME.test(runName))
       throw new Fault({ code: "run-name-bad", message: "the launcher named a bad directory" });
     const { paths, logger } = this.#options;
-    mkdirSync(paths.egressDir(runName), { recursive: true, mode: 0o711 });
+    const dir = paths.egressDir(runName);
+    mkdirSync(dir, { recursive: true });
+    // The sandbox's uid must get through; the name is the secret, the socket itself is 0600.
+    chmodSync(dir, 0o711);
     const path = paths.egressSocket(runName);
     rmSync(path, { force: true });
     const server = this.#options.serve(sandboxId);

@@ -41,6 +41,8 @@ export interface Call {
   startedAt: number;
   /** Aborted when the client is gone, the total time is over or the gateway closes. */
   signal: AbortSignal;
+  /** Known once the turn has been looked up. */
+  turnId: string;
 }
 
 /** How it ended, for the audit line. `tokens` absent = no vendor was reached. */

@@ -53,6 +53,7 @@ export async function serveCall(deps: CallDeps, call: Call): Promise<CallEnd> {
   }
   const { request } = inspected;
   const turn = turns.find((t) => t.kind === "turn");
+  call.turnId = turn?.turnId ?? "";
   if (!turn && turns.some((t) => t.kind === "warmup")) {
     // A warm-up turn only wakes the agent: no vendor hears of it and nobody pays.
     await answerDemo(call, request, read.body, { warmup: true, slowMs: 0 });
@@ -72,7 +73,7 @@ export async function serveCall(deps: CallDeps, call: Call): Promise<CallEnd> {
       profile?.dailyMicros ?? deps.config.limits.dailyMicros,
     );
     if (found.targets.length === 0) return refuse({ code: found.code });
-    return await reservedCall(deps, call, request, read.body, found.targets, profile, turn?.turnId ?? "");
+    return await reservedCall(deps, call, request, read.body, found.targets, profile);
   } finally {
     admission.release();
   }
@@ -86,7 +87,6 @@ async function reservedCall(
   body: Buffer,
   targets: ResolvedTarget[],
   profile: Awaited<ReturnType<ProfilesPort["get"]>>,
-  turnId: string,
 ): Promise<CallEnd> {
   const held = estimate(body.length, request.maxOutput);
   const tokens = profile?.dailyTokens ?? deps.config.limits.dailyTokens;
@@ -110,7 +110,7 @@ async function reservedCall(
     if (reserved.kind === "denied") return refuse({ code: "allowance_used" });
   } catch {
     // The reservation may have been made before its reply was lost.
-    deps.settler.settle(call.sandboxId, call.ref, unused(turnId));
+    deps.settler.settle(call.sandboxId, call.ref, unused(call.turnId));
     return refuse({ code: "store_unreachable" });
   }
   let end: CallEnd | undefined;
@@ -124,8 +124,13 @@ async function reservedCall(
       call.sandboxId,
       call.ref,
       used
-        ? { ...used, model: `${end?.provider}/${end?.model}`, micros: microsOf(used, price), turnId }
-        : unused(turnId),
+        ? {
+            ...used,
+            model: `${end?.provider}/${end?.model}`,
+            micros: microsOf(used, price),
+            turnId: call.turnId,
+          }
+        : unused(call.turnId),
     );
   }
 }

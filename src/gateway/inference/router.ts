@@ -100,7 +100,16 @@ export class InferenceRouter {
     res.on("close", () => {
       if (!res.writableFinished) controller.abort("client");
     });
-    const call: Call = { sandboxId, dialect, ref, req, res, startedAt, signal: controller.signal };
+    const call: Call = {
+      sandboxId,
+      dialect,
+      ref,
+      req,
+      res,
+      startedAt,
+      signal: controller.signal,
+      turnId: "",
+    };
     const work = serveCall(this.#deps, call)
       .catch((err: unknown): CallEnd => {
         this.#logger.error({ err, ref, sandboxId }, "inference call failed");
@@ -125,6 +134,7 @@ export class InferenceRouter {
         audit: "inference",
         ref: call.ref,
         sandboxId: call.sandboxId,
+        turnId: call.turnId,
         ms: Math.round(performance.now() - call.startedAt),
         ...rest,
         ...tokens,
