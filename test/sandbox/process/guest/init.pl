@@ -37,7 +37,7 @@ while (1) {
         }
         waitpid $pid, 0;
         open my $rc, '>', "$name.tmp";
-        print $rc $? & 127 ? 128 + ($? & 127) : $? >> 8;
+        print {$rc} ($? & 127 ? 128 + ($? & 127) : $? >> 8);
         close $rc;
         rename "$name.tmp", "$name.rc";
         exit 0;
