@@ -100,7 +100,8 @@ export function createGuard(options: GuardOptions): Guard {
     if (cls === "loopback_name" && target.port === FORWARDER_PORT)
       return { ok: false, reason: "self_connection" };
     if (cls === "public") return undefined;
-    return OPENABLE_NAMES.has(cls) && allowance.exactOperator ? undefined : { ok: false, reason: cls };
+    const opened = allowance.exactOperator || allowance.allowedIps !== undefined;
+    return OPENABLE_NAMES.has(cls) && opened ? undefined : { ok: false, reason: cls };
   };
 
   return {

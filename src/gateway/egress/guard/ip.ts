@@ -92,8 +92,11 @@ export function ipv4At(bytes: Uint8Array, offset: number, invert = false): Ip {
   return { family: 4, bytes: quad, text: quad.join(".") };
 }
 
-/** `10.0.0.0/8`, `fc00::/7` or a single address. Bits behind the prefix must be zero: `10.0.0.1/8` is a mistake. */
-export function parseCidr(text: string): Cidr | undefined {
+/**
+ * `10.0.0.0/8`, `fc00::/7` or a single address. Bits behind the prefix must be zero (`10.0.0.1/8` is a mistake), unless
+ * `mask` clears them (OpenShell reads such a file).
+ */
+export function parseCidr(text: string, mask = false): Cidr | undefined {
   const [address = "", prefix, ...rest] = text.split("/");
   const ip = parseIp(address);
   if (!ip || rest.length > 0) return undefined;
@@ -101,15 +104,11 @@ export function parseCidr(text: string): Cidr | undefined {
   if (prefix !== undefined && !/^(0|[1-9]\d{0,2})$/.test(prefix)) return undefined;
   const bits = prefix === undefined ? width : Number(prefix);
   if (bits > width) return undefined;
-  const network: Cidr = { family: ip.family, bytes: ip.bytes, bits, text: `${ip.text}/${bits}` };
-  return hasHostBits(network) ? undefined : network;
-}
-
-function hasHostBits({ bytes, bits }: Cidr): boolean {
-  for (let bit = bits; bit < bytes.length * 8; bit++) {
-    if ((bytes[bit >> 3]! >> (7 - (bit & 7))) & 1) return true;
-  }
-  return false;
+  const bytes = ip.bytes.slice();
+  for (let bit = bits; bit < width; bit++) bytes[bit >> 3]! &= ~(0x80 >> (bit & 7));
+  if (!mask && bytes.some((byte, i) => byte !== ip.bytes[i])) return undefined;
+  const base = ip.family === 4 ? bytes.join(".") : formatIpv6(bytes);
+  return { family: ip.family, bytes, bits, text: `${base}/${bits}` };
 }
 
 /** Whether the address lies in the network. Families never mix: unwrap embedded IPv4 first. */
