@@ -95,8 +95,9 @@ export class Sandboxes {
     while (this.#inMemory() > this.#limits.maxWarm) {
       const [victim] = this.#idleOnes();
       if (victim) await this.#rest(victim);
-      else if (forTurn()) await sleep(200);
-      else throw new Fault({ code: "host-full", message: "no room for a predicted agent", retryable: true });
+      else if (!forTurn())
+        throw new Fault({ code: "host-full", message: "no room for a predicted agent", retryable: true });
+      await sleep(50);
     }
   }
 

@@ -177,11 +177,9 @@ export class TurnRun {
         return this.#storeDispatching();
       case "send-run":
         return this.#sendRun();
-      case "store-running": {
-        failpoint("dispatch.after-run");
+      case "store-running":
         await this.#advance({ state: "running" });
         return;
-      }
       case "send-attach":
         return this.#ask("attaching", () => this.#client.attach(this.#turn.turnId, this.#turn.fence), {
           type: "attached",
@@ -249,9 +247,11 @@ export class TurnRun {
   #sendRun(): Promise<void> {
     const { turnId, fence, text } = this.#turn;
     const command = { turnId, fence, text, mode: this.#deps.mode, timeoutMs: TIMEOUTS.turn };
-    return this.#ask("starting", () => this.#client.run({ ...command, sessionKey: this.#sessionKey() }), {
-      type: "run-acked",
-    });
+    const send = async () => {
+      await this.#client.run({ ...command, sessionKey: this.#sessionKey() });
+      failpoint("dispatch.after-run");
+    };
+    return this.#ask("starting", send, { type: "run-acked" });
   }
 
   #sendCancel(): Promise<void> {
