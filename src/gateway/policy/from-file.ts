@@ -229,13 +229,25 @@ function openYaml(
   if (text.trim() === "") return bad("is empty");
   if (nesting(text) > MAX_NESTING) return bad(`nested deeper than ${MAX_NESTING} levels`);
   try {
-    return { ok: true, source: readYaml(file, text) };
+    const source = readYaml(file, text);
+    // zod's records pass over this key without a word; nothing written in a policy may be passed over.
+    if (hasKey(source.value, "__proto__")) return bad("the key `__proto__` is not accepted");
+    return { ok: true, source };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     // Fault messages of the YAML reader already begin with the place.
     const place = error instanceof Fault ? /^(.*?:\d+:\d+): ([\s\S]*)$/.exec(message) : null;
     return place ? bad(place[2]!.split("\n")[0]!, place[1]!) : bad(message.split("\n")[0]!);
   }
+}
+
+function hasKey(value: unknown, wanted: string): boolean {
+  let found = false;
+  JSON.stringify(value, (key, inner: unknown) => {
+    if (key === wanted) found = true;
+    return inner;
+  });
+  return found;
 }
 
 /** An upper bound for nesting, without parsing: open brackets, and indentation in the usual steps. */
