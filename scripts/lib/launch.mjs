@@ -2,10 +2,12 @@
  * From the system's Node 20 to the project's own Node 24: what `bin/nemoclaw`, `bin/openshell` and `npm start` share.
  * Sets up what the command needs and is missing; when nothing is missing this costs a few milliseconds.
  */
+
+import { join } from "node:path";
 import { ensurePrograms, RUN_PROGRAMS } from "./debian.mjs";
 import { ensureNpm } from "./npm.mjs";
 import { checkPlatform } from "./platform.mjs";
-import { entry, IS_CLONE, requireNode } from "./project.mjs";
+import { entry, IS_CLONE, ROOT, requireNode } from "./project.mjs";
 import { homeOf, reachably } from "./reach.mjs";
 import { become } from "./run.mjs";
 import { die } from "./say.mjs";
@@ -35,7 +37,9 @@ export async function launch(name, args) {
     const { program, args: all } = starts
       ? reachably(homeOf(args, process.env), command.program, command.args)
       : command;
-    await become(program, all);
+    // Compiled code is kept, which halves the time until the first output; where it can't be kept, nothing is lost.
+    const cache = join(ROOT, "node_modules", ".cache", "nemoclaw");
+    await become(program, all, { NODE_COMPILE_CACHE: cache, ...process.env });
   } catch (error) {
     die(error);
   }

@@ -35,14 +35,20 @@ async function main(): Promise<void> {
   process.umask(0o077);
   process.on("SIGINT", () => {});
   process.on("SIGHUP", () => {});
-  const settings = await new Promise<ServiceSettings>((resolve) => {
+  const name = process.argv[2] as ServiceName;
+  process.title = `nemoclaw ${name}`;
+  const told = new Promise<ServiceSettings>((resolve) => {
     process.on("message", (message: ToService) => {
       if (message.type === "settings") resolve(message.settings);
       else if (message.type === "ping") tell({ type: "pong", n: message.n });
     });
   });
-  const { name } = settings;
-  process.title = `nemoclaw ${name}`;
+  const gone = () => process.exit(0); // Nothing has begun yet.
+  process.once("disconnect", gone);
+  const loading = STARTERS[name]();
+  loading.catch(() => {}); // Reported below, when there is a log to report to.
+  const settings = await told;
+  process.off("disconnect", gone);
   const logger = createLogger({ process: name, level: settings.config.log.level });
 
   let running: RunningService | undefined;
@@ -73,7 +79,7 @@ async function main(): Promise<void> {
   }
 
   try {
-    const start = await STARTERS[name]();
+    const start = await loading;
     running = await start(settings, logger);
     tell({ type: "ready", facts: running.facts });
     logger.info("ready");

@@ -5,7 +5,6 @@ import { createInterface } from "node:readline";
 import { Command, InvalidArgumentError } from "commander";
 import { Fault } from "../../lib/errors.ts";
 import { homeFrom, pathsOf } from "../../lib/paths.ts";
-import { prettyLines } from "../pretty.ts";
 import { LOG_FILE } from "../supervisor/log.ts";
 
 interface LogsOptions {
@@ -40,6 +39,7 @@ function count(text: string): number {
 
 async function showLogs(options: LogsOptions): Promise<void> {
   const directory = pathsOf(options.home ?? homeFrom(process.env)).logs;
+  const { prettyLines } = await import("../pretty.ts");
   const pretty = prettyLines({ color: process.stdout.isTTY === true, level: "debug" });
   const wanted = (line: string) => options.turn === undefined || line.includes(`"${options.turn}"`);
   const show = (line: string) => {

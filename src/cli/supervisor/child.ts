@@ -7,11 +7,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import { Fault } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logging.ts";
+import type { Paths } from "../../lib/paths.ts";
 import { childEnvironment } from "./environment.ts";
 import type { LogFile } from "./log.ts";
 import type { FromService, ServiceSettings, ToService } from "./messages.ts";
 import { LOOP_EXITS, planRestart } from "./restart.ts";
-import type { Ids } from "./users.ts";
+import type { Ids, ServiceName } from "./users.ts";
 
 /** `starting → ready ⇄ unresponsive`, `waiting` between two lives, `crash-loop` = waiting after many short ones. */
 export type ChildState =
@@ -40,7 +41,8 @@ const UNRESPONSIVE_MS = 10_000;
 
 /** What a child is made of. */
 export interface ChildOptions {
-  settings: ServiceSettings;
+  name: ServiceName;
+  paths: Paths;
   ids: Ids;
   /** Path of the program that runs a service (`service.ts`). */
   program: string;
@@ -51,9 +53,10 @@ export interface ChildOptions {
 
 /** See the module's header. */
 export class Child {
-  readonly name: string;
+  readonly name: ServiceName;
   readonly #options: ChildOptions;
   #process: ChildProcess | undefined;
+  #settings: ServiceSettings | undefined;
   #state: ChildState = "starting";
   #since = new Date();
   #restarts = 0;
@@ -66,7 +69,7 @@ export class Child {
 
   constructor(options: ChildOptions) {
     this.#options = options;
-    this.name = options.settings.name;
+    this.name = options.name;
     this.#ready.promise.catch(() => {}); // Whoever waits gets it; nobody waiting is no crash.
   }
 
@@ -82,12 +85,18 @@ export class Child {
     };
   }
 
+  /** Starts the process, which loads its code and waits: loading of all processes overlaps. */
+  prepare(): void {
+    this.#spawn();
+  }
+
   /**
-   * Starts it; resolves when it says that it is ready for the first time.
+   * Lets it begin; resolves when it says that it is ready for the first time.
    * @throws the process's own Fault when it can't start and a retry can't help, `service-crash-loop` when it keeps dying.
    */
-  start(): Promise<void> {
-    this.#spawn();
+  start(settings: ServiceSettings): Promise<void> {
+    this.#settings = settings;
+    this.#send({ type: "settings", settings });
     return this.#ready.promise;
   }
 
@@ -112,11 +121,11 @@ export class Child {
   }
 
   #spawn(): void {
-    const { settings, ids, program, log, logger } = this.#options;
+    const { paths, ids, program, log, logger } = this.#options;
     const root = process.getuid?.() === 0;
-    const child = spawn(process.execPath, [program, this.name, settings.home], {
+    const child = spawn(process.execPath, [program, this.name, paths.home], {
       cwd: "/",
-      env: childEnvironment(process.env),
+      env: childEnvironment(process.env, paths, this.name),
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       serialization: "json",
       detached: true,
@@ -138,7 +147,7 @@ export class Child {
       errors.end();
       this.#ended(performance.now() - born, signal ?? `exit code ${code}`);
     });
-    this.#send({ type: "settings", settings });
+    if (this.#settings) this.#send({ type: "settings", settings: this.#settings });
   }
 
   #hear(message: FromService): void {

@@ -6,6 +6,7 @@ import { chmodSync, lchownSync, lstatSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Fault } from "../../lib/errors.ts";
 import { type Paths, pathsOf } from "../../lib/paths.ts";
+import { cacheOf } from "./environment.ts";
 import { type Owner, SERVICES, type Users } from "./users.ts";
 
 /** A directory: as root with this mode and owner, else 0700 and ours. */
@@ -31,6 +32,8 @@ function directories(paths: Paths): Directory[] {
     { path: paths.redis.dir, mode: 0o700, owner: "redis" },
     { path: paths.audit, mode: 0o700, owner: "gateway" },
     { path: join(paths.home, "console"), mode: 0o700, owner: "console" },
+    { path: join(paths.home, "cache"), mode: 0o711 },
+    ...SERVICES.map((owner): Directory => ({ path: cacheOf(paths, owner), mode: 0o700, owner })),
     { path: paths.logs, mode: 0o700 },
     { path: dirname(paths.status), mode: 0o711 },
     { path: dirname(paths.redis.socket), mode: 0o750, owner: "redis" },

@@ -126,6 +126,9 @@ export class Supervisor {
       return undefined;
     });
 
+    for (const name of START_ORDER.flat()) {
+      if (name !== "telegram-bridge" || this.#installation.hasBotToken) this.#prepare(name);
+    }
     const node = process.execPath;
     const [runtime, redis] = await Promise.all([
       ensureRuntime({ blueprint, paths, node, onProgress: this.#progress, logger: this.#logger }),
@@ -133,26 +136,35 @@ export class Supervisor {
     ]);
     this.#redis = redis;
     this.#progress(`· Redis ${redis.adopted ? "found running" : "started"}`);
-
-    const wanted = new Set<ServiceName>(["launcher", "gateway", "worker", "console"]);
-    if (this.#installation.hasBotToken) wanted.add("telegram-bridge");
     for (const names of START_ORDER) {
-      await Promise.all(
-        names.filter((name) => wanted.has(name)).map((name) => this.#startChild(name, { node, ...runtime })),
-      );
+      const children = names.flatMap((name) => this.#children.get(name) ?? []);
+      await Promise.all(children.map((child) => this.#startChild(child, { node, ...runtime })));
       if (names.includes("launcher")) this.#warnings.push(...(await this.#sandboxes.checkLayers()));
     }
     this.#started = true;
     this.#changed();
   }
 
-  async #startChild(
-    name: ServiceName,
-    runtime: { node: string; dir: string; digest: string },
-  ): Promise<void> {
-    const { paths, hostId, config, users, onlyOperator } = this.#installation;
+  #prepare(name: ServiceName): void {
     const child = new Child({
-      settings: {
+      name,
+      paths: this.#installation.paths,
+      ids: this.#installation.users[name],
+      program: join(import.meta.dirname, "..", `service${PROGRAM_SUFFIX}`),
+      log: this.#log,
+      logger: this.#logger,
+      onChange: () => this.#changed(),
+    });
+    this.#children.set(name, child);
+    child.prepare();
+  }
+
+  async #startChild(child: Child, runtime: { node: string; dir: string; digest: string }): Promise<void> {
+    const { name } = child;
+    const { paths, hostId, config, users, onlyOperator } = this.#installation;
+    const { node, dir, digest } = runtime;
+    const started = child
+      .start({
         name,
         home: paths.home,
         hostId,
@@ -160,16 +172,9 @@ export class Supervisor {
         redis: this.#redis!.access,
         users,
         onlyOperator,
-        runtime: { node: runtime.node, dir: runtime.dir, digest: runtime.digest },
-      },
-      ids: users[name],
-      program: join(import.meta.dirname, "..", `service${PROGRAM_SUFFIX}`),
-      log: this.#log,
-      logger: this.#logger,
-      onChange: () => this.#changed(),
-    });
-    this.#children.set(name, child);
-    const started = child.start().then(() => this.#progress(`· ${name} ready`));
+        runtime: { node, dir, digest },
+      })
+      .then(() => this.#progress(`· ${name} ready`));
     if (name !== "telegram-bridge") return started;
     // Its platform may be away: that must not keep the others from serving.
     const late = new Promise<void>((resolve) => {

@@ -1,0 +1,13 @@
+/** What `nemoclaw start` is told. */
+
+/** Options as commander reads them. */
+export interface StartOptions {
+  once?: string;
+  prompt: boolean;
+  home?: string;
+  port?: string;
+  driver?: string;
+}
+
+/** Services that may be named: what each needs must be there. */
+export const NAMED: readonly string[] = ["telegram-bridge", "console"];

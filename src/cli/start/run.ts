@@ -1,0 +1,103 @@
+/** What `nemoclaw start` does: runs the service, asks one question with `--once`, offers a chat prompt in a terminal. */
+import { Fault } from "../../lib/errors.ts";
+import { homeFrom } from "../../lib/paths.ts";
+import { askOnce } from "../chat/once.ts";
+import { chatPrompt } from "../chat/prompt.ts";
+import { EXIT, say } from "../io.ts";
+import { prettyLines } from "../pretty.ts";
+import { openInstallation } from "../supervisor/installation.ts";
+import { Supervisor } from "../supervisor/supervisor.ts";
+import { NAMED, type StartOptions } from "./options.ts";
+
+/** Runs until the service has ended; ends the process. */
+export async function runStart(service: string | undefined, options: StartOptions): Promise<void> {
+  if (options.driver === "docker" || process.env["NEMOCLAW_DRIVER"] === "docker") {
+    throw new Fault({
+      code: "driver-missing",
+      message: "the Docker driver is not part of this release yet",
+      hint: "on Linux leave --driver out: the process driver needs no daemon",
+    });
+  }
+  const home = options.home ?? homeFrom(process.env);
+  const installation = await openInstallation(home, process.env, {
+    driver: options.driver,
+    port: options.port,
+  });
+  if (service !== undefined) insistOn(service, installation.hasBotToken);
+  const interactive = options.once === undefined && options.prompt && isTerminal();
+  const pretty = prettyLines({
+    color: process.stderr.isTTY === true,
+    level: interactive || options.once !== undefined ? "error" : "info",
+  });
+  const supervisor = new Supervisor({
+    installation,
+    progress: say,
+    onLog: (line) => {
+      const text = pretty(line);
+      if (text !== undefined) process.stderr.write(text);
+    },
+  });
+  for (const notice of installation.notices) say(`! ${notice}`);
+
+  // In a terminal, or for one question, an interrupt ends everything. A service manager's SIGTERM leaves the agents.
+  const attended = interactive || options.once !== undefined;
+  let interrupted = false;
+  const interrupt = (sandboxes: boolean) => () => {
+    if (interrupted) process.exit(130);
+    interrupted = true;
+    say("stopping (again to stop at once) …");
+    void supervisor.stop({ sandboxes });
+  };
+  process.on("SIGINT", interrupt(attended));
+  process.on("SIGTERM", interrupt(options.once !== undefined));
+  process.on("SIGHUP", interrupt(attended));
+
+  await supervisor.start();
+  if (options.once !== undefined) {
+    const code = await askOnce(installation.paths.consoleSocket, options.once);
+    await supervisor.stop({ sandboxes: true });
+    process.exit(interrupted ? 130 : code);
+  }
+  for (const warning of supervisor.status.warnings.filter((text) => !installation.notices.includes(text)))
+    say(`! ${warning}`);
+  sayWhereToChat(supervisor, installation.config.telegram.allowedUsers.length);
+  void supervisor.ready.then(() => say("READY"));
+  if (interactive) {
+    await Promise.race([chatPrompt(installation.paths.consoleSocket), supervisor.ended]);
+    await supervisor.stop({ sandboxes: true });
+  }
+  await supervisor.ended;
+  process.exit(EXIT.ok);
+}
+
+function isTerminal(): boolean {
+  return process.stdin.isTTY === true && process.stdout.isTTY === true;
+}
+
+/** @throws Fault when a service that was asked for by name lacks what it needs. */
+function insistOn(service: string, hasBotToken: boolean): void {
+  if (!NAMED.includes(service)) {
+    throw new Fault({
+      code: "unknown-service",
+      message: `"${service}" can't be started by itself`,
+      hint: `nemoclaw start runs everything; by name: ${NAMED.join(", ")}`,
+    });
+  }
+  if (service === "telegram-bridge" && !hasBotToken) {
+    throw new Fault({
+      code: "telegram-token-missing",
+      message: "the Telegram bridge needs a bot token",
+      hint: "get one from @BotFather, then: TELEGRAM_BOT_TOKEN=… nemoclaw start telegram-bridge",
+    });
+  }
+}
+
+function sayWhereToChat(supervisor: Supervisor, allowedUsers: number): void {
+  const telegram = supervisor.status.services.find(({ name }) => name === "telegram-bridge");
+  if (supervisor.consoleUrl) say(`Chat in a browser on this machine: ${supervisor.consoleUrl}`);
+  if (!telegram) say("Telegram: set TELEGRAM_BOT_TOKEN (from @BotFather) to chat there");
+  else if (telegram.facts["bot"]) {
+    const closed = allowedUsers === 0 ? " — nobody is let in yet: TELEGRAM_ALLOWED_USERS" : "";
+    say(`Telegram: https://t.me/${telegram.facts["bot"].replace(/^@/, "")}${closed}`);
+  }
+}
