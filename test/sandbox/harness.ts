@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   chownSync,
   existsSync,
@@ -28,6 +29,8 @@ export const NODE_PACKAGE: string = join(process.execPath, "../..");
 export const isRoot: boolean = process.getuid?.() === 0;
 /** An ordinary user that exists nowhere else on this machine. */
 export const ORDINARY_UID = 1_950_000_001;
+
+const CONTROLLERS = ["memory", "pids", "cpu", "cpuacct"];
 
 /** How the service runs: as root, or as an ordinary user. */
 export type RunAs = "root" | "user";
@@ -62,8 +65,20 @@ export class Host {
     return pathsOf(this.home);
   }
 
-  /** Starts the launcher, with a secret in its environment that must not be seen anywhere. */
+  /** Starts the launcher. */
   async start(env: Record<string, string> = {}): Promise<void> {
+    const { child, layers } = this.spawnLauncher(env);
+    this.process = child;
+    this.layers = await layers;
+  }
+
+  /** Tries to start one more launcher on the same home. */
+  async startAnother(): Promise<void> {
+    await this.spawnLauncher({}).layers;
+  }
+
+  /** The launcher has a secret in its environment that must not be seen anywhere. */
+  private spawnLauncher(env: Record<string, string>): { child: ChildProcess; layers: Promise<Layer[]> } {
     const role = this.uid;
     const options = {
       ...{ home: this.home, roles: { worker: role, gateway: role, operator: role }, bestEffort: false },
@@ -86,16 +101,16 @@ export class Host {
       env: { PATH: "/usr/bin:/bin", CANARY_SECRET: "canary-3141592", ...env },
       stdio: ["ignore", "pipe", "inherit"],
     });
-    this.process = child;
-    this.layers = await new Promise<Layer[]>((resolve, reject) => {
+    const layers = new Promise<Layer[]>((resolve, reject) => {
       let text = "";
-      child.once("exit", (code) => reject(new Error(`launcher ended with ${code}: ${text}`)));
+      child.once("close", (code) => reject(new Error(`launcher ended with ${code}: ${text}`)));
       child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
         text += chunk;
         const ready = /^ready (.*)$/m.exec(text)?.[1];
         if (ready) resolve(JSON.parse(ready));
       });
     });
+    return { child, layers };
   }
 
   /** Ends the launcher as a crash would. */
@@ -157,7 +172,9 @@ export class Host {
       this.client.close();
       await this.kill();
       rmSync(this.home, { recursive: true, force: true });
-      for (const dir of this.delegated) removeGroups(dir);
+      const tag = createHash("sha256").update(this.home).digest("hex").slice(0, 8);
+      const own = CONTROLLERS.map((controller) => join("/sys/fs/cgroup", controller, "nemoclaw", tag));
+      for (const dir of [...own, ...this.delegated]) removeGroups(dir);
     }
   }
 
@@ -215,6 +232,7 @@ export async function listenUnix(path: string): Promise<{ connections: () => num
   let count = 0;
   const server = createServer((socket) => {
     count += 1;
+    socket.on("error", () => {}); // probes hang up as they like
     socket.end("hello\n");
   });
   await new Promise<void>((resolve) => server.listen(path, resolve));

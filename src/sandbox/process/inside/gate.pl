@@ -27,4 +27,13 @@ while (@ARGV) {
 open my $gate, '<&=', 3 or refuse("fd 3: $!");
 (sysread($gate, my $byte, 1) // 0) == 1 or exit 1;
 close $gate;
+
+# PID 1 inherits fds 0-2 and the lock, 4, whatever the launcher itself may have inherited.
+if (syscall(436, 5, 0xffffffff, 4) != 0) {              # close_range, CLOSE_RANGE_CLOEXEC: Linux 5.11
+    opendir my $fds, '/proc/self/fd' or refuse("/proc/self/fd: $!");
+    my @open = grep { /^\d+$/ && $_ > 4 } readdir $fds;
+    closedir $fds;
+    my $close = $prlimit == 302 ? 3 : 57;
+    syscall($close, $_ + 0) for @open;
+}
 exec { $ARGV[0] } @ARGV or refuse("$ARGV[0]: $!");

@@ -1,0 +1,238 @@
+/** The launcher as a process: roles, adoption after kill -9, sockets handed over, one at a time. */
+import assert from "node:assert/strict";
+import {
+  chownSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { after, afterEach, before, describe, test } from "node:test";
+import type { SandboxInfo } from "../../../src/sandbox/driver.ts";
+import { LauncherClient } from "../../../src/sandbox/launcher/index.ts";
+import { Host, isRoot, listenUnix, RUN_AS, specOf, until } from "../harness.ts";
+
+const alive = (pid: number) =>
+  existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+
+/** One raw request on a socket. */
+function ask(path: string, line: string): Promise<{ ok: boolean; error?: { code: string } }> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => socket.write(`${line}\n`));
+    socket.setEncoding("utf8").once("data", (text: string) => {
+      socket.destroy();
+      resolve(JSON.parse(text));
+    });
+    socket.on("error", reject);
+  });
+}
+
+describe("launcher", () => {
+  let host: Host;
+  before(async () => {
+    host = new Host(RUN_AS[0] ?? "user");
+    await host.start();
+  });
+  after(() => host.dispose());
+
+  test("every layer is reported, parking too", () => {
+    const names = host.layers.map((layer) => layer.name);
+    for (const name of [
+      "namespaces",
+      "no-network",
+      "seccomp",
+      "landlock",
+      "disk-limit",
+      "uid-separation",
+      "parking",
+    ]) {
+      assert.ok(names.includes(name), name);
+    }
+    for (const layer of host.layers)
+      if (layer.required) assert.ok(layer.active, `${layer.name}: ${layer.detail}`);
+  });
+
+  test("sockets belong to their role alone", () => {
+    const { workerSocket, gatewaySocket, operatorSocket } = host.paths.launcher;
+    for (const path of [workerSocket, gatewaySocket, operatorSocket]) {
+      const { mode, uid } = statSync(path);
+      assert.equal(mode & 0o777, 0o600);
+      assert.equal(uid, host.uid);
+    }
+  });
+
+  test("what a role may not do, and what nobody can ask, is refused", async () => {
+    const { gatewaySocket, workerSocket, operatorSocket } = host.paths.launcher;
+    const id = specOf("z").id;
+    const code = async (path: string, request: unknown) =>
+      (
+        await ask(
+          path,
+          typeof request === "string" ? request : JSON.stringify({ id: 7, ...(request as object) }),
+        )
+      ).error?.code;
+    assert.equal(await code(gatewaySocket, { op: "start", sandboxId: id }), "launcher-forbidden");
+    assert.equal(await code(gatewaySocket, { op: "create", spec: specOf("z") }), "launcher-forbidden");
+    assert.equal(await code(workerSocket, { op: "destroy", sandboxId: id }), "launcher-forbidden");
+    assert.equal(await code(operatorSocket, { op: "handOver", sandboxId: id }), "launcher-forbidden");
+    assert.equal(await code(operatorSocket, { op: "exec", command: "id" }), "launcher-bad-request");
+    assert.equal(await code(operatorSocket, { op: "start", sandboxId: "../../etc" }), "launcher-bad-request");
+    assert.equal(
+      await code(operatorSocket, { op: "start", sandboxId: id, extra: 1 }),
+      "launcher-bad-request",
+    );
+    assert.equal(await code(operatorSocket, "{"), "launcher-bad-request");
+    assert.equal(await code(operatorSocket, { op: "start", sandboxId: id }), "sandbox-unknown");
+  });
+
+  test("a second launcher on one home is refused", async () => {
+    await assert.rejects(host.startAnother(), /launcher-running/);
+  });
+
+  test("a socket is handed to its sandbox; a link or a file in its place is not", async () => {
+    const info = await host.client.create(specOf("h"));
+    const client = new LauncherClient({ socket: host.paths.launcher.gatewaySocket });
+    const path = host.paths.egressSocket(info.runName);
+    const code = (error: unknown) => (error as { code: string }).code;
+    await assert.rejects(client.handOver(info.id), (e) => code(e) === "launcher-no-socket");
+    const victim = join(host.home, "victim");
+    writeFileSync(victim, "", { mode: 0o644 });
+    symlinkSync(victim, path);
+    await assert.rejects(client.handOver(info.id), (e) => code(e) === "launcher-not-a-socket");
+    unlinkSync(path);
+    writeFileSync(path, "");
+    await assert.rejects(client.handOver(info.id), (e) => code(e) === "launcher-not-a-socket");
+    unlinkSync(path);
+    assert.equal(statSync(victim).mode & 0o777, 0o644);
+    const server = await listenUnix(path);
+    await client.handOver(info.id);
+    await client.handOver(info.id);
+    const { uid, mode } = statSync(path);
+    assert.deepEqual([uid, mode & 0o777], [info.uid, 0o600]);
+    server.close();
+    client.close();
+    await host.client.destroy(info.id);
+    assert.ok(!existsSync(host.paths.egressDir(info.runName)), "its directory is gone with it");
+  });
+});
+
+for (const as of RUN_AS) {
+  describe(`adoption, service run as ${as}`, () => {
+    let host: Host;
+    before(() => {
+      host = new Host(as);
+    });
+    after(() => host.dispose());
+    afterEach(() => host.kill());
+
+    const count = (info: SandboxInfo) => {
+      const file = join(host.homeOf(info), "count");
+      return existsSync(file) ? readFileSync(file, "utf8").length : 0;
+    };
+    const counting = "while :; do printf x >> count; sleep 0.05; done";
+
+    test("kill -9 of the launcher ends no agent; the next one adopts it and notices its death", async () => {
+      await host.start();
+      const info = await host.sandbox("a");
+      host.launch(info, "agent", ["/bin/sh", "-c", counting]);
+      await until(() => count(info) > 2, 5_000, "the agent counts");
+      await host.kill();
+      const before = count(info);
+      await until(() => count(info) > before + 5, 5_000, "it goes on without a launcher");
+
+      const changes: (SandboxInfo | undefined)[] = [];
+      const watching = host.client.watch((_, changed) => changes.push(changed));
+      await host.start();
+      await watching;
+      const [adopted] = await host.client.list();
+      assert.deepEqual(adopted, info, "same pid, boot and start time");
+      assert.deepEqual(await host.client.start(info.id), info, "starting it again starts nothing");
+      assert.ok((await host.client.stats(info.id)).pids >= 3);
+
+      process.kill(info.pid, "SIGKILL");
+      const ms = await until(() => changes.at(-1)?.state === "stopped", 3_000, "its death is told");
+      assert.ok(ms < 3_000, `${ms} ms, target 1000`);
+      assert.equal(changes.at(-1)?.lastStop, "exit");
+      assert.equal(changes.at(-1)?.bootId, "");
+    });
+
+    test("a death while nobody watched is found at the start", async () => {
+      await host.start();
+      const info = await host.sandbox("b");
+      await host.kill();
+      process.kill(info.pid, "SIGKILL");
+      await host.start();
+      const found = await host.client.inspect(info.id);
+      assert.deepEqual([found?.state, found?.pid, found?.lastStop], ["stopped", 0, "exit"]);
+    });
+
+    test("a request that was under way is answered by the next launcher", async () => {
+      await host.start();
+      const spec = specOf("c");
+      await host.client.create(spec);
+      await host.kill();
+      const started = host.client.start(spec.id);
+      await host.start();
+      assert.equal((await started).state, "running");
+      await host.client.destroy(spec.id);
+    });
+
+    test("a launcher that dies just before it lets a sandbox go leaves nothing running", async () => {
+      await host.start();
+      const info = await host.sandbox("d");
+      await host.client.stop(info.id, "");
+      await host.kill();
+      await host.start({ NEMOCLAW_FAILPOINT: "launcher.start@2" }); // the self-test is the first
+      const lost = host.client.start(info.id);
+      lost.catch(() => {});
+      await until(() => host.process?.signalCode === "SIGKILL", 10_000, "the failpoint kills the launcher");
+      const record = JSON.parse(readFileSync(join(host.paths.launcher.records, `${info.id}.json`), "utf8"));
+      assert.ok(record.pid > 0 && record.state === "running", "it had been recorded");
+      await until(() => !alive(record.pid), 3_000, "the waiting sandbox ends by itself");
+      await host.start();
+      assert.equal((await lost).state, "running");
+    });
+
+    test("a second sandbox on one home is impossible, even when its record is lost", async () => {
+      await host.start();
+      const info = await host.sandbox("e");
+      await host.kill();
+      const record = join(host.paths.launcher.records, `${info.id}.json`);
+      const text = readFileSync(record);
+      rmSync(record);
+      await host.start();
+      await host.client.create(specOf("e"));
+      await assert.rejects(
+        host.client.start(info.id),
+        (error) => (error as { code: string }).code === "sandbox-home-locked",
+      );
+      assert.ok(alive(info.pid));
+      await host.kill();
+      writeFileSync(record, text);
+      chownSync(record, host.uid, host.uid);
+      await host.start();
+      assert.equal((await host.client.inspect(info.id))?.pid, info.pid);
+      assert.equal((await host.client.stop(info.id, "")).lastStop, "asked");
+      assert.ok(!alive(info.pid));
+      assert.equal((await host.client.start(info.id)).state, "running");
+    });
+
+    test("no descriptor of the launcher is left in the sandbox but the lock", {
+      skip: isRoot ? false : "needs root",
+    }, async () => {
+      await host.start();
+      const info = await host.sandbox("f");
+      const fds = readdirSync(`/proc/${info.pid}/fd`).map((fd) => readlinkSync(`/proc/${info.pid}/fd/${fd}`));
+      const { lock } = host.paths.user(info.id);
+      const log = join(host.paths.logs, `sandbox-${info.id}.log`);
+      assert.deepEqual(fds.sort(), ["/dev/null", log, log, lock].sort());
+    });
+  });
+}
