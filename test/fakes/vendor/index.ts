@@ -130,7 +130,14 @@ async function stream(
 ): Promise<void> {
   const write = async (text: string): Promise<void> => {
     seen.sent += Buffer.byteLength(text);
-    if (!res.write(text)) await new Promise((resolve) => res.once("drain", resolve).once("close", resolve));
+    if (res.write(text) || res.destroyed) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        res.off("drain", done).off("close", done);
+        resolve();
+      };
+      res.on("drain", done).on("close", done);
+    });
   };
   let sent = 0;
   for (const chunk of rendered.chunks) {
