@@ -120,7 +120,7 @@ export class FakeGuest {
   /** The launcher's killAgent: tools and agent die, PID 1 lives. */
   killAgent(): void {
     for (const turn of this.#turns.values()) turn.killed = true;
-    this.agent = "cold";
+    this.#state("cold");
   }
 
   #dial(): void {
@@ -353,7 +353,7 @@ export class FakeGuest {
         if (!(await stream(Number(args[0] ?? 1_000)))) return;
         break;
       case "crash": // the agent dies, the guest lives
-        this.agent = "cold";
+        this.#state("cold");
         this.#emit(turn, { kind: "failed", code: "agent-crashed", message: "agent ended", retryable: true });
         return;
       case "die": // everything inside dies
