@@ -148,7 +148,7 @@ export function connect(options: ConnectionOptions): Connection {
   let lastError: Error | undefined;
   let closed = false;
   const redis = new Redis(eager);
-  redis.setMaxListeners(0);
+  redis.setMaxListeners(10_000); // Waiters for `ready` listen; not 0, since BullMQ adds to it.
   redis.on("error", (error) => {
     if (lastError?.message !== error.message) logger.warn({ err: error }, "redis connection");
     lastError = error;

@@ -9,13 +9,13 @@ import {
   chmodSync,
   chownSync,
   closeSync,
-  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { createConnection } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../lib/errors.ts";
@@ -24,7 +24,6 @@ import type { Paths } from "../lib/paths.ts";
 import { type Connection, connect } from "./connection.ts";
 import { assertDurable } from "./durability.ts";
 
-/** How long a server may take to load its data. */
 const START_MS = 60_000;
 const STOP_MS = 20_000;
 
@@ -41,8 +40,10 @@ export interface EmbeddedOptions {
   /** The supervisor's lock on the home, inherited by the server. */
   lockFd?: number;
   logger: Logger;
-  /** Program name, for tests. */
+  /** Program name; default `redis-server`. */
   program?: string;
+  /** How long a server may take to load its data, and how long a start waits for one that holds the lock. */
+  startMs?: number;
 }
 
 /** A running server. */
@@ -57,17 +58,14 @@ export interface EmbeddedRedis {
 
 /** Starts the home's Redis, or adopts the one that survived. Resolves when it serves. */
 export async function startEmbeddedRedis(options: EmbeddedOptions): Promise<EmbeddedRedis> {
-  const { paths, logger } = options;
+  const { paths, logger, startMs = START_MS } = options;
   prepareFiles(options);
-  const surviving = await adopt(options, existsSync(paths.redis.socket) ? 1_000 : 0);
-  if (surviving) return surviving;
-
   const lock = openSync(join(paths.redis.dir, "lock"), "a", 0o600);
   try {
     if (!tryLock(lock)) {
-      // Somebody holds the data: a server that is still loading, or one that is just ending.
-      const late = await adopt(options, START_MS);
-      if (late) return late;
+      // Somebody holds the data: the server that survived, one that is still loading, or one that is just ending.
+      const surviving = await adopt(options, startMs);
+      if (surviving) return surviving;
       throw new Fault({
         code: "redis-locked",
         message: `another Redis holds ${paths.redis.dir} and doesn't answer on ${paths.redis.socket}`,
@@ -75,10 +73,11 @@ export async function startEmbeddedRedis(options: EmbeddedOptions): Promise<Embe
         retryable: true,
       });
     }
+    if (await answers(paths.redis.socket)) throw foreign(paths.redis.socket, "it doesn't hold our lock");
     rmSync(paths.redis.socket, { force: true });
     const pid = launch(options, lock);
-    logger.info({ pid }, "redis started");
-    const started = await adopt(options, START_MS, pid);
+    logger.info({ redisPid: pid }, "redis started");
+    const started = await adopt(options, startMs, pid);
     if (started) return started;
     throw new Fault({
       code: "redis-start",
@@ -88,6 +87,26 @@ export async function startEmbeddedRedis(options: EmbeddedOptions): Promise<Embe
   } finally {
     closeSync(lock); // The server holds its own copy of the locked descriptor.
   }
+}
+
+/** Whether anybody listens there. */
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(socketPath);
+    const done = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("connect", () => done(true)).once("error", () => done(false));
+  });
+}
+
+function foreign(socketPath: string, why: string): Fault {
+  return new Fault({
+    code: "redis-foreign",
+    message: `the Redis on ${socketPath} is not this home's: ${why}`,
+    hint: "stop it, or set REDIS_URL if you meant to use it",
+  });
 }
 
 /** Directories, log and aclfile, owned by the server's user where we are root. */
@@ -101,6 +120,7 @@ function prepareFiles({ paths, aclFile, uid, gid }: EmbeddedOptions): void {
     [dirname(paths.redis.socket), uid === undefined ? 0o700 : 0o750],
     [dirname(paths.redis.aclFile), 0o700],
   ] as const) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
     mkdirSync(path, { recursive: true, mode });
     own(path, mode);
   }
@@ -221,11 +241,7 @@ async function adopt(
       settings.get("unixsocket") === paths.redis.socket &&
       (startedPid === undefined || startedPid === pid);
     if (!ours) {
-      throw new Fault({
-        code: "redis-foreign",
-        message: `the Redis on ${paths.redis.socket} (pid ${pid}) is not this home's: its directory is ${settings.get("dir")}`,
-        hint: "stop it, or set REDIS_URL if you meant to use it",
-      });
+      throw foreign(paths.redis.socket, `process ${pid} serves ${settings.get("dir")}`);
     }
     await assertDurable(connection, false);
     if (startedPid === undefined) await connection.command((r) => r.acl("LOAD"));

@@ -2,8 +2,10 @@
  * A real Redis for one test file: the embedded server with the real ACL, in a short temporary directory.
  * `users` holds a login per process, so that a test runs each port as the process that uses it.
  */
+import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
@@ -62,6 +64,7 @@ export async function startTestRedis(): Promise<TestRedis> {
   const start = () =>
     startEmbeddedRedis({ paths, aclFile: acl, supervisor: users.supervisor, logger: silent });
   let server: EmbeddedRedis = await start();
+  let guard = guardOf(server.pid, home);
   const stores: Store[] = [];
 
   return {
@@ -101,14 +104,28 @@ export async function startTestRedis(): Promise<TestRedis> {
     },
     async restart() {
       server = await start();
+      guard.kill();
+      guard = guardOf(server.pid, home);
     },
     async stop() {
       await Promise.all(stores.map((store) => store.close()));
       if (running(server.pid)) process.kill(server.pid, "SIGKILL");
       while (running(server.pid)) await sleep(5);
+      guard.kill();
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** The server outlives its starter by design; this ends it when the test's process dies before `stop`. */
+function guardOf(pid: number, home: string): ChildProcess {
+  const guard = spawn("sh", ["-c", `read _; kill -9 ${pid}; rm -rf ${home}`], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  guard.unref();
+  (guard.stdin as Socket).unref();
+  return guard;
 }
 
 function running(pid: number): boolean {

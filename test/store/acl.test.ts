@@ -237,7 +237,9 @@ for (const [who, what, forbidden] of FORBIDDEN) {
 }
 
 test("without a login nothing works; a wrong password is a Fault that says so", async () => {
-  await assert.rejects(redis.send("nobody" as RedisRole, "PING"));
+  await assert.rejects(redis.send("nobody" as RedisRole, "PING"), /NOAUTH/);
+  await assert.rejects(redis.send("worker", "AUTH", "default", ""), /WRONGPASS/);
+  await assert.rejects(redis.send("worker", "AUTH", ""), /WRONGPASS/);
   const store = redis.store("worker");
   redis.users.worker.password += "x";
   const wrong = redis.store("worker");
