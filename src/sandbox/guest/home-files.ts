@@ -6,7 +6,7 @@ import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, rename } from "node:fs/promises";
 import { FILE_CHUNK } from "./protocol.ts";
 
-const { O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY, O_NONBLOCK } = constants;
+const { O_APPEND, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY, O_NONBLOCK } = constants;
 
 /** A path that is refused. */
 export class BadPath extends Error {}
@@ -62,7 +62,7 @@ export async function putFile(
   if (data.length > FILE_CHUNK) throw new BadPath(`a piece has at most ${FILE_CHUNK} bytes`);
   return inside(home, path, true, async (at) => {
     const part = at.replace(/([^/]+)$/, ".$1.nemoclaw-part");
-    const flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | (offset === 0 ? O_TRUNC : 0);
+    const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | (offset === 0 ? O_TRUNC : 0);
     const file = await open(part, flags, 0o644);
     try {
       const { size } = await file.stat();

@@ -26,7 +26,7 @@ let warmup: WarmupModel | undefined;
 const agent = new Agent(start, paths, {
   onState(state, detail, ms) {
     log("info", "agent", { state, detail, ...(ms === undefined ? {} : { ms }) });
-    link.send({ type: "agent", state: shown(state), detail, ...(ms === undefined ? {} : { ms }) });
+    tell(detail, ms);
   },
   onEvent: (event) => warm.event(event),
   onLost: (detail) => warm.lost(detail),
@@ -43,7 +43,7 @@ const link = new HostLink(paths.controlSocket, {
     v: CONTROL_VERSION,
     sandbox: start.sandbox,
     bootId: start.bootId,
-    agent: shown(agent.state),
+    agent: shown(),
     fence: turns.fence,
     turns: turns.describe(),
   }),
@@ -65,11 +65,17 @@ async function run(turn: Turn): Promise<void> {
     turn.end({ kind: "failed", code: "guest-error", message: reason(error), retryable: true });
   } finally {
     leave();
+    if (agent.state === "warm" && turns.running.length === 0) tell("idle");
   }
 }
 
-function shown(state: AgentState): AgentState {
-  return state === "warm" && turns.running.length > 0 ? "busy" : state;
+/** `busy` is warm with a turn. */
+function shown(): AgentState {
+  return agent.state === "warm" && turns.running.length > 0 ? "busy" : agent.state;
+}
+
+function tell(detail: string, ms?: number): void {
+  link.send({ type: "agent", state: shown(), detail, ...(ms === undefined ? {} : { ms }) });
 }
 
 /** Open connections would not survive a pause: the gateway's are cut, the host's is dialled anew a little later. */

@@ -9,13 +9,15 @@ import type { GatewayClient, GatewayEvent } from "./gateway-client.ts";
 import { LIMITS } from "./limits.ts";
 import { log, reason } from "./log.ts";
 import { killTools, ticks } from "./processes.ts";
-import type { Turn } from "./turn.ts";
+import type { LastEvent, Turn } from "./turn.ts";
 import { type Outcome, TurnMapper } from "./turn-mapper.ts";
 
 /** A turn that was given to the agent. */
 interface AgentLink {
   turn: Turn;
   mapper: TurnMapper;
+  /** How the turn ends when its run is aborted or has to be killed. */
+  aborted: LastEvent;
 }
 
 /** OpenClaw's key of our session: its own form `explicit:<id>`, lower case and short whatever the host's key is. */
@@ -44,18 +46,16 @@ export class WarmRuns {
     }
     if (!client) return turn.end({ kind: "cancelled" });
 
-    const link: AgentLink = { turn, mapper: new TurnMapper((event) => turn.emit(event)) };
+    const mapper = new TurnMapper((event) => turn.emit(event));
+    const link: AgentLink = { turn, mapper, aborted: { kind: "cancelled" } };
     this.#links.set(turn.id, link);
     const began = ticks();
     const limit = setTimeout(() => {
-      void this.#stopRun(client, turn, began, () => {
-        const message = `no answer within ${Math.round(turn.request.timeoutMs / 1000)} s`;
-        turn.end({ kind: "failed", code: "turn-timeout", message, retryable: false });
-      });
+      const message = `no answer within ${Math.round(turn.request.timeoutMs / 1000)} s`;
+      if (!turn.cancelled) link.aborted = { kind: "failed", code: "turn-timeout", message, retryable: false };
+      void this.#stopRun(client, link, began);
     }, turn.request.timeoutMs);
-    void turn.cancelAsked.then(() =>
-      this.#stopRun(client, turn, began, () => turn.end({ kind: "cancelled" })),
-    );
+    void turn.cancelAsked.then(() => this.#stopRun(client, link, began));
     const sessionKey = agentSession(turn.request.sessionKey);
     client
       .request("chat.send", { message: turn.request.text, sessionKey, idempotencyKey: turn.id })
@@ -86,10 +86,10 @@ export class WarmRuns {
     }
   }
 
-  #settle({ turn, mapper }: AgentLink, outcome: Outcome): void {
+  #settle({ turn, mapper, aborted }: AgentLink, outcome: Outcome): void {
     mapper.end();
     if (outcome.kind === "final") turn.end({ kind: "final", text: outcome.text });
-    else if (turn.cancelled || outcome.kind === "aborted") turn.end({ kind: "cancelled" });
+    else if (turn.cancelled || outcome.kind === "aborted") turn.end(aborted);
     else
       turn.end({
         kind: "failed",
@@ -99,19 +99,23 @@ export class WarmRuns {
       });
   }
 
-  /** Asks, then kills tools, then kills the agent. `giveUp` ends the turn when the run's own end doesn't come. */
-  async #stopRun(client: GatewayClient, turn: Turn, began: number, giveUp: () => void): Promise<void> {
+  /** Asks, then kills the turn's tools, then the agent. */
+  async #stopRun(client: GatewayClient, { turn, aborted }: AgentLink, began: number): Promise<void> {
     if (turn.done) return;
     const sessionKey = agentSession(turn.request.sessionKey);
-    client
-      .request("chat.abort", { sessionKey, runId: turn.id })
-      .catch((error) => log("warn", "abort-refused", { err: reason(error) }));
+    const abort = () =>
+      client
+        .request("chat.abort", { sessionKey, runId: turn.id })
+        .catch((error) => log("warn", "abort-refused", { err: reason(error) }));
+    void abort();
     if (await endsWithin(turn, LIMITS.cancelSoft)) return;
+    // Again: the first may have come before the run was known there.
+    void abort();
     const tools = killTools(this.#bootId, began);
     log("warn", "run-not-stopped", { turnId: turn.id, tools });
     if (await endsWithin(turn, LIMITS.cancelKill - LIMITS.cancelSoft)) return;
     log("error", "agent-killed", { turnId: turn.id });
-    giveUp();
+    turn.end(aborted);
     this.#agent.kill();
   }
 }

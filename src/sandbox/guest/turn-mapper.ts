@@ -103,7 +103,7 @@ export class TurnMapper {
     if (phase === "start") {
       const name = oneLine(String(data["name"] ?? "tool"), 64);
       const summary = summarize(name, (data["args"] ?? {}) as Data);
-      this.#tools.set(id, { name, summary, updated: 0 });
+      this.#tools.set(id, { name, summary, updated: Number.NEGATIVE_INFINITY });
       this.#flush();
       this.#emit({ kind: "tool", phase: "start", id, name, summary });
       return;

@@ -28,9 +28,13 @@ export class Host {
   #nextId = 1;
   /** What `welcome` says. */
   version = 1;
+  /** False = whoever dials is turned away, as with no worker. */
+  accepting = true;
+  readonly #pings = setInterval(() => this.send({ type: "ping", n: 0 }), 2_000);
 
   constructor(path: string) {
     this.#server = createServer((socket) => {
+      if (!this.accepting) return void socket.destroy();
       this.#socket = socket;
       const read = frameReader((value) => {
         const frame = value as FromGuest;
@@ -130,6 +134,7 @@ export class Host {
   }
 
   close(): void {
+    clearInterval(this.#pings);
     this.#socket?.destroy();
     this.#server.close();
   }

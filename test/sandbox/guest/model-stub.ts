@@ -1,7 +1,7 @@
 /**
  * An OpenAI chat-completions endpoint on a unix socket, in the place of the gateway's `egress.sock`.
  * Takes origin-form, absolute-form and CONNECT to port 80, like the real one. Answers by what the user said:
- * `run CMD` → a tool call of `exec`, `slow N` → N words one per 100 ms, `hang` → never, else an echo.
+ * `run CMD` → a tool call of `exec`, `status N` → that error, `flood N` → N × 500 words at once, `slow N` → N words one per 100 ms, `hang` → never, else an echo.
  * Records every request, so that a test can say what the agent really sent.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -89,6 +89,13 @@ async function answer(
       stub.aborted += 1;
     }
   });
+  const status = Number(/^status (\d+)/.exec(text)?.[1] ?? 0);
+  if (status) {
+    response
+      .writeHead(status, { "content-type": "application/json" })
+      .end('{"error":{"message":"as asked"}}');
+    return;
+  }
   response.writeHead(200, { "content-type": "text/event-stream" });
   const send = (delta: object, finish: string | null = null, usage?: object) =>
     response.write(
@@ -120,6 +127,12 @@ async function answer(
     while (!gone) await sleep(50);
     return;
   }
+  const flood = Number(/^flood (\d+)/.exec(text)?.[1] ?? 0);
+  for (let i = 0; i < flood * 500 && !gone; i++) {
+    // Each word a chunk of its own; now and then the other side gets to run.
+    if (!send({ content: `word${i} ` }) || i % 500 === 0) await sleep(1);
+  }
+  if (flood) return end("stop");
   const slow = Number(/^slow (\d+)/.exec(text)?.[1] ?? 0);
   const words = slow
     ? Array.from({ length: slow }, (_, i) => `word${i} `)
