@@ -6,9 +6,9 @@ import { readFileSync } from "node:fs";
 import { SetupError } from "./say.mjs";
 
 const DOCKER = [
-  "The process sandbox needs Linux with user namespaces. Elsewhere use the Docker driver:",
-  "  install Docker (macOS: Docker Desktop or Colima; Windows: WSL2 with Docker Desktop), then",
-  "  npm start -- --driver docker",
+  "The process sandbox needs Linux with user namespaces. Elsewhere sandboxes are made by the Docker driver",
+  "(npm start -- --driver docker), which is not part of this release yet. Until then run it inside a Linux machine:",
+  "  macOS: Colima or another virtual machine; Windows: WSL2.",
 ];
 
 /** Throws unless the platform is one that we run on. @param {{ driver: string }} options */

@@ -1,4 +1,5 @@
 /** What `nemoclaw start` does: runs the service, asks one question with `--once`, offers a chat prompt in a terminal. */
+import { setImmediate } from "node:timers/promises";
 import { Fault } from "../../lib/errors.ts";
 import { homeFrom } from "../../lib/paths.ts";
 import { askOnce } from "../chat/once.ts";
@@ -53,15 +54,16 @@ export async function runStart(service: string | undefined, options: StartOption
   process.on("SIGHUP", interrupt(attended));
 
   await supervisor.start();
+  for (const warning of supervisor.status.warnings.filter((text) => !installation.notices.includes(text)))
+    say(`! ${warning}`);
   if (options.once !== undefined) {
     const code = await askOnce(installation.paths.consoleSocket, options.once);
     await supervisor.stop({ sandboxes: true });
     process.exit(interrupted ? 130 : code);
   }
-  for (const warning of supervisor.status.warnings.filter((text) => !installation.notices.includes(text)))
-    say(`! ${warning}`);
   sayWhereToChat(supervisor, installation.config.telegram.allowedUsers.length);
-  void supervisor.ready.then(() => say("READY"));
+  // A bridge whose platform is away may come later; READY is said when it has, and else before the prompt.
+  await Promise.race([supervisor.ready.then(() => say("READY")), setImmediate()]);
   if (interactive) {
     await Promise.race([chatPrompt(installation.paths.consoleSocket), supervisor.ended]);
     await supervisor.stop({ sandboxes: true });

@@ -4,7 +4,7 @@
  */
 import { chmodSync, lchownSync, lstatSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Fault } from "../../lib/errors.ts";
+import { describeError, Fault } from "../../lib/errors.ts";
 import { type Paths, pathsOf } from "../../lib/paths.ts";
 import { cacheOf } from "./environment.ts";
 import { type Owner, SERVICES, type Users } from "./users.ts";
@@ -56,15 +56,29 @@ export function makeLayout(home: string, users: Users, root: boolean): Paths {
     });
   }
   const paths = pathsOf(home);
-  for (const { path, mode, owner } of directories(paths)) {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    if (!lstatSync(path).isDirectory())
-      throw new Fault({ code: "home-link", message: `${path} must be a directory, not a link or file` });
-    chmodSync(path, root ? mode : 0o700);
-    if (root) lchownSync(path, owner ? users[owner].uid : 0, owner ? users[owner].gid : 0);
+  for (const directory of directories(paths)) {
+    try {
+      make(directory, users, root);
+    } catch (error) {
+      if (error instanceof Fault) throw error;
+      throw new Fault({
+        code: "home-not-ours",
+        message: `${directory.path} can't be set up: ${describeError(error)}`,
+        hint: "run as the user that this home belongs to, or choose another NEMOCLAW_HOME",
+        cause: error,
+      });
+    }
   }
   if (root) requireReachable(home);
   return paths;
+}
+
+function make({ path, mode, owner }: Directory, users: Users, root: boolean): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (!lstatSync(path).isDirectory())
+    throw new Fault({ code: "home-link", message: `${path} must be a directory, not a link or file` });
+  chmodSync(path, root ? mode : 0o700);
+  if (root) lchownSync(path, owner ? users[owner].uid : 0, owner ? users[owner].gid : 0);
 }
 
 /** As root the services are other users: each directory above the home must let them pass. */
