@@ -1,0 +1,267 @@
+/**
+ * One bot on the fake: its state, queue, limits and troubles, and what people do to it.
+ * Everything here is what a test calls (in process or by `/control`); nothing here is reachable with a bot token.
+ */
+import { type Fault, Faults } from "./faults.ts";
+import { FloodLimits, type LimitOptions } from "./limits.ts";
+import { BotState, type Chat, type StoredMessage, type User, visible } from "./state.ts";
+import { UpdateQueue } from "./updates.ts";
+import { chatObject, messageObject } from "./wire.ts";
+
+/** A message as a person sees it. */
+export interface SeenMessage {
+  id: number;
+  from: "bot" | "user";
+  userId: number;
+  text: string;
+  entities: StoredMessage["versions"][number]["entities"];
+  buttons: { text: string; data: string }[];
+  replyTo: number | undefined;
+  thread: number | undefined;
+  file: { name: string; base64: string } | undefined;
+  rich: boolean;
+  /** Everything it ever said, oldest first; the last is `text`. */
+  history: string[];
+  /** The markup of the last version as it was sent. */
+  source: string;
+}
+
+/** One call of the Bot API and what became of it. */
+export interface Call {
+  method: string;
+  params: Record<string, unknown>;
+  at: number;
+  /** `ok`, an error's wording, or the ordered trouble. */
+  outcome: string;
+  fault: string;
+}
+
+/** See the module's header. */
+export class FakeBot {
+  readonly token: string;
+  readonly state: BotState;
+  readonly updates = new UpdateQueue();
+  readonly limits: FloodLimits;
+  readonly faults = new Faults();
+  readonly calls: Call[] = [];
+  private lastCallback = 0;
+
+  constructor(token: string, me: User, limits: LimitOptions) {
+    this.token = token;
+    this.state = new BotState(me);
+    this.limits = new FloodLimits(limits);
+  }
+
+  /** Makes a person known; a private chat begins with their first message. */
+  addUser(user: { id: number; first_name?: string; username?: string; language_code?: string }): User {
+    const full = { is_bot: false, first_name: `User${user.id}`, ...user };
+    this.state.users.set(user.id, full);
+    return full;
+  }
+
+  /** A group, supergroup or forum with the bot in it. */
+  addGroup(group: { id: number; title?: string; is_forum?: boolean; threads?: number[] }): void {
+    const { id, title = "Group", is_forum = false, threads = [] } = group;
+    const type = is_forum ? "supergroup" : "group";
+    this.state.chats.set(id, { id, type, title, is_forum, threads: new Set(threads), blocked: false });
+  }
+
+  /** A person writes to the bot, or in a group. */
+  say(
+    userId: number,
+    text: string,
+    where: { chat?: number; thread?: number; replyTo?: number } = {},
+  ): { messageId: number; updateId: number } {
+    const chat = this.chatOf(userId, where.chat);
+    const message = this.state.add({
+      chatId: chat.id,
+      from: userId,
+      ...(where.thread === undefined ? {} : { thread: where.thread }),
+      ...(where.replyTo === undefined ? {} : { replyTo: where.replyTo }),
+      version: { text, entities: commandEntities(text), replyMarkup: "", source: text },
+    });
+    return {
+      messageId: message.id,
+      updateId: this.updates.push("message", messageObject(this.state, message)),
+    };
+  }
+
+  /** A person sends a file. */
+  sayFile(
+    userId: number,
+    file: { name: string; base64: string; kind?: "document" | "photo"; caption?: string },
+  ): { messageId: number; updateId: number } {
+    const chat = this.chatOf(userId);
+    const id = this.state.keep({ name: file.name, bytes: Buffer.from(file.base64, "base64") });
+    const text = file.caption ?? "";
+    const version = { text, entities: [], replyMarkup: "", source: text };
+    const message = this.state.add({
+      chatId: chat.id,
+      from: userId,
+      version,
+      file: { id, kind: file.kind ?? "document" },
+    });
+    return {
+      messageId: message.id,
+      updateId: this.updates.push("message", messageObject(this.state, message)),
+    };
+  }
+
+  /** A person edits what they wrote. */
+  editOwn(chatId: number, messageId: number, text: string): number {
+    const message = this.mustFind(chatId, messageId);
+    message.versions.push({
+      text,
+      entities: commandEntities(text),
+      replyMarkup: "",
+      source: text,
+      at: Date.now(),
+    });
+    return this.updates.push("edited_message", messageObject(this.state, message));
+  }
+
+  /** A person presses a button, by its label or, as a forger would, with any data. */
+  press(
+    userId: number,
+    chatId: number,
+    messageId: number,
+    button: { label?: string; data?: string },
+  ): { callbackId: string; updateId: number } {
+    const message = this.mustFind(chatId, messageId);
+    const labelled = buttonsOf(message).find(({ text }) => text === button.label);
+    const data = button.data ?? labelled?.data;
+    if (data === undefined) throw new Error(`message ${messageId} has no button "${button.label}"`);
+    this.lastCallback += 1;
+    const callbackId = `cb${this.lastCallback}`;
+    this.state.callbacks.set(callbackId, { answered: false, text: "", chatId, messageId });
+    const from = this.state.users.get(userId);
+    const query = {
+      id: callbackId,
+      from,
+      chat_instance: String(chatId),
+      data,
+      message: messageObject(this.state, message),
+    };
+    return { callbackId, updateId: this.updates.push("callback_query", query) };
+  }
+
+  /** What the presser was shown; undefined while the spinner turns. */
+  callbackAnswer(callbackId: string): string | undefined {
+    const query = this.state.callbacks.get(callbackId);
+    return query?.answered ? query.text : undefined;
+  }
+
+  /** The native Stop button of a draft. */
+  pressStop(chatId: number): number {
+    const shown = this.state.drafts.find((draft) => draft.chatId === chatId);
+    if (!shown?.canStop) throw new Error("no draft with a stop button");
+    const chat = chatObject(this.state, this.state.chats.get(chatId)!);
+    return this.updates.push("stopped_message_generation", { chat, draft_id: shown.draftId });
+  }
+
+  /** The person blocks the bot, or lets it in again. */
+  block(chatId: number, blocked = true): void {
+    this.state.chats.get(chatId)!.blocked = blocked;
+  }
+
+  /** The person deletes a message for both sides. */
+  deleteForBoth(chatId: number, messageId: number): void {
+    this.mustFind(chatId, messageId).deleted = true;
+  }
+
+  /** Visible messages of a chat, oldest first. */
+  messages(chatId: number): SeenMessage[] {
+    return this.state.messages.filter((m) => m.chatId === chatId && !m.deleted).map((m) => this.seen(m));
+  }
+
+  /** Visible messages of the bot in a chat. */
+  fromBot(chatId: number): SeenMessage[] {
+    return this.messages(chatId).filter((message) => message.from === "bot");
+  }
+
+  /** The preview that a private chat shows now; it fades after 30 s. */
+  draft(chatId: number): { draftId: number; text: string } | undefined {
+    return this.state.drafts.find((draft) => draft.chatId === chatId && Date.now() - draft.at < 30_000);
+  }
+
+  /** How often the bot showed "typing" in a chat. */
+  typingCount(chatId: number): number {
+    return this.state.actions.filter((action) => action.chatId === chatId && action.action === "typing")
+      .length;
+  }
+
+  /** Orders a trouble. */
+  fault(fault: Fault): void {
+    this.faults.add(fault);
+  }
+
+  /** Forgets ordered troubles; returns how many never came. */
+  clearFaults(): number {
+    return this.faults.clear();
+  }
+
+  /** Calls so far, perhaps of one method. */
+  callsOf(method?: string): Call[] {
+    return this.calls.filter((call) => method === undefined || call.method === method);
+  }
+
+  /** Registered commands of a scope. */
+  commandsOf(scope = "default"): unknown {
+    return this.state.commands.get(`${scope}::`);
+  }
+
+  /** Updates that the bot has not confirmed. */
+  unconfirmed(): number {
+    return this.updates.pending.length;
+  }
+
+  private seen(message: StoredMessage): SeenMessage {
+    const { text, entities, source } = visible(message);
+    const file = message.file ? this.state.files.get(message.file.id) : undefined;
+    return {
+      id: message.id,
+      from: message.from === this.state.me.id ? "bot" : "user",
+      userId: message.from,
+      text,
+      entities,
+      buttons: buttonsOf(message),
+      replyTo: message.replyTo,
+      thread: message.thread,
+      file: file ? { name: file.name, base64: file.bytes.toString("base64") } : undefined,
+      rich: message.rich,
+      history: message.versions.map((version) => version.text),
+      source,
+    };
+  }
+
+  private chatOf(userId: number, chatId = userId): Chat {
+    if (!this.state.users.has(userId)) this.addUser({ id: userId });
+    let chat = this.state.chats.get(chatId);
+    if (!chat && chatId === userId) {
+      chat = { id: chatId, type: "private", threads: new Set(), blocked: false };
+      this.state.chats.set(chatId, chat);
+    }
+    if (!chat) throw new Error(`no chat ${chatId}`);
+    return chat;
+  }
+
+  private mustFind(chatId: number, messageId: number): StoredMessage {
+    const message = this.state.find(chatId, messageId);
+    if (!message) throw new Error(`no message ${messageId} in chat ${chatId}`);
+    return message;
+  }
+}
+
+function buttonsOf(message: StoredMessage): { text: string; data: string }[] {
+  const { replyMarkup } = visible(message);
+  if (replyMarkup === "") return [];
+  const { inline_keyboard } = JSON.parse(replyMarkup) as {
+    inline_keyboard: { text: string; callback_data?: string }[][];
+  };
+  return inline_keyboard.flat().map(({ text, callback_data }) => ({ text, data: callback_data ?? "" }));
+}
+
+function commandEntities(text: string): { type: string; offset: number; length: number }[] {
+  const command = /^\/[A-Za-z0-9_]+(@\w+)?/.exec(text)?.[0];
+  return command ? [{ type: "bot_command", offset: 0, length: command.length }] : [];
+}
