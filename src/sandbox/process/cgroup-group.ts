@@ -2,6 +2,7 @@
  * What a control group can do, whichever kind it is, and how its files are read and written.
  */
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Limits } from "../driver.ts";
 
@@ -26,8 +27,10 @@ export interface Cgroups {
   oomKills(name: string): number;
   /** Removes the group; false while processes are left in it. */
   remove(name: string): boolean;
-  /** Asks the kernel to page `bytes` out (v2 only). */
-  reclaim?(name: string, bytes: number): void;
+  /** Whether `pageOut` does all the work itself, without advice about single processes. */
+  readonly pagesOutAlone: boolean;
+  /** Lets the group use swap, waits for `advise` to mark its pages, and has the kernel drop what it can. */
+  pageOut(name: string, advise: () => Promise<unknown>): Promise<void>;
 }
 
 /** Number in a file of a group; `max` is Infinity; 0 when it can't be read. */
@@ -68,4 +71,13 @@ export function removeGroup(dir: string): boolean {
     return (error as NodeJS.ErrnoException).code === "ENOENT";
   }
   return true;
+}
+
+/** Tells the kernel to reclaim. It stops with an error when less could be dropped than asked for: the normal end. */
+export async function reclaim(file: string, bytes: number): Promise<void> {
+  try {
+    await writeFile(file, String(bytes)); // takes up to seconds: not on this thread
+  } catch (error) {
+    if (!["EAGAIN", "EBUSY", "EINTR"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
 }

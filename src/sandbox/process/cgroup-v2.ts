@@ -2,7 +2,15 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Limits } from "../driver.ts";
-import { type Cgroups, freshGroup, readKey, readNumber, removeGroup, setting } from "./cgroup-group.ts";
+import {
+  type Cgroups,
+  freshGroup,
+  readKey,
+  readNumber,
+  reclaim,
+  removeGroup,
+  setting,
+} from "./cgroup-group.ts";
 
 const CPU_PERIOD_US = 100_000;
 
@@ -20,7 +28,7 @@ export function cgroupV2(root: string, base: string): Cgroups {
     create(name, limits: Limits) {
       freshGroup(at(name));
       setting(at(name), "memory.max", limits.memoryBytes);
-      swap(name, 0); // opened only while reclaim() runs: a hog must not go on in swap
+      swap(name, 0); // opened only while pageOut() runs: a hog must not go on in swap
       setting(at(name), "pids.max", limits.pids);
       if (controllers.has("cpu") && limits.cpus > 0) {
         setting(
@@ -44,13 +52,12 @@ export function cgroupV2(root: string, base: string): Cgroups {
     },
     oomKills: (name) => readKey(join(at(name), "memory.events"), "oom_kill"),
     remove: (name) => removeGroup(at(name)),
-    reclaim(name, bytes) {
+    pagesOutAlone: true,
+    async pageOut(name, advise) {
       swap(name, "max");
       try {
-        setting(at(name), "memory.reclaim", bytes);
-      } catch (error) {
-        // EAGAIN: less than asked for could be reclaimed, which is the normal end.
-        if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+        await advise();
+        await reclaim(join(at(name), "memory.reclaim"), readNumber(join(at(name), "memory.current")));
       } finally {
         swap(name, 0);
       }

@@ -16,7 +16,7 @@ import { DiskLimit } from "./disk-limit.ts";
 import { parkUnsupported, unknownSandbox, unreachable, unsupportedPlatform } from "./faults.ts";
 import { blockedAt, isRoot } from "./files.ts";
 import { Homes } from "./homes.ts";
-import { freeze, killAgentProcesses, type ParkSupport, pageOut, parkSupport, thaw } from "./park.ts";
+import { advisePageOut, freeze, killAgentProcesses, type ParkSupport, parkSupport, thaw } from "./park.ts";
 import { isAlive, treeUsage } from "./proc.ts";
 import { Records } from "./records.ts";
 import { runSelfTest } from "./selftest.ts";
@@ -348,9 +348,8 @@ export class ProcessDriver implements SandboxDriver {
 
   private async pageOut(entry: Entry, how: "memory.reclaim" | "process_madvise"): Promise<void> {
     const { id, pid } = entry.info;
-    const { cgroups } = this.context;
-    if (how === "memory.reclaim") cgroups?.reclaim?.(id, cgroups.usage(id)?.memoryBytes ?? 0);
-    else await pageOut(pid);
+    const advise = how === "process_madvise" ? () => advisePageOut(pid) : () => Promise.resolve();
+    await (this.context.cgroups?.pageOut(id, advise) ?? advise());
   }
 }
 

@@ -37,7 +37,7 @@ export function noBubblewrap(version?: string): Fault {
 /** Why bubblewrap didn't get as far as our first program, from what it printed. */
 export function startFailure(output: string): Fault {
   const said = output.trim().split("\n").at(-1)?.slice(0, 400) ?? "";
-  if (/uid map|user namespace|loopback|clone|Creating new namespace/i.test(said)) {
+  if (/uid map|user namespace|loopback|new namespace|clone/i.test(said)) {
     if (isOn(APPARMOR_SWITCH)) {
       return new Fault({
         code: "sandbox-apparmor",

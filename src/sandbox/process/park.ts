@@ -48,10 +48,10 @@ export function parkSupport(conditions: ParkConditions): ParkSupport {
   if (free < MIN_FREE_SWAP)
     return { ok: false, why: `swap is short (${Math.round(free / 2 ** 20)} MB free)` };
   const detail = `${Math.round(free / 2 ** 20)} MB of swap free`;
-  if (conditions.cgroups?.reclaim) return { ok: true, how: "memory.reclaim", detail };
   const status = conditions.status ?? readFileSync("/proc/self/status", "utf8");
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
   if ((effective >> CAP_SYS_NICE) & 1n) return { ok: true, how: "process_madvise", detail };
+  if (conditions.cgroups?.pagesOutAlone) return { ok: true, how: "memory.reclaim", detail };
   return { ok: false, why: "it needs root (CAP_SYS_NICE) or a delegated cgroup v2 with memory.reclaim" };
 }
 
@@ -95,8 +95,8 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** Pages the memory of all processes of the sandbox out. Resolves with the bytes that were offered to the kernel. */
-export function pageOut(pid: number): Promise<number> {
+/** Advises the kernel to page all processes of the sandbox out. Resolves with the bytes that it took. */
+export function advisePageOut(pid: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn("/usr/bin/perl", [PAGEOUT, ...processTree(pid).map(String)], {
       env: {},

@@ -2,6 +2,7 @@
 # Numbers in, nothing else: run by the launcher, which has checked that the pids are one sandbox's.
 use strict;
 use warnings;
+no warnings 'portable';    # addresses of 64 bits
 
 my ($PROCESS_MADVISE, $PIDFD_OPEN, $PAGEOUT) = (440, 434, 21);    # one number on all processors
 my $done = 0;
