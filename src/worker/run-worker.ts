@@ -49,8 +49,8 @@ export interface RunningWorker {
   ready: Promise<void>;
   /** True while this worker acts for its host. */
   acting(): boolean;
-  /** Ends claims, finishes turns or leaves them to the next worker (≤ 30 s), closes. Agents go on. */
-  drain(): Promise<void>;
+  /** Ends claims, finishes turns or leaves them to the next worker (after 30 s), closes. Agents go on. */
+  drain(withinMs?: number): Promise<void>;
   /** Closes at once: running turns are left to the next worker. */
   close(): Promise<void>;
 }
@@ -151,9 +151,9 @@ export function runWorker(options: WorkerOptions): RunningWorker {
   return {
     ready: ready.promise,
     acting: () => acting !== undefined && lease.held(),
-    async drain() {
+    async drain(withinMs = TIMEOUTS.drainTurns) {
       dispatcher.stopClaims();
-      await dispatcher.finishOrDetach(TIMEOUTS.drainTurns);
+      await dispatcher.finishOrDetach(withinMs);
       await shut();
     },
     close: shut,

@@ -1,6 +1,6 @@
 /**
  * The states of one principal's agent as a pure table: cold → waking → warm ⇄ parking/parked → cold (DESIGN §4).
- * Parking is a transition of its own: a claim that comes meanwhile wakes the agent as soon as it is done.
+ * Parking is a state of its own: a claim that comes meanwhile wakes the agent as soon as it is done.
  */
 
 /** Where an agent is, as its worker sees it. */
@@ -22,31 +22,16 @@ export type AgentInput =
   /** Its life ended. */
   | "gone";
 
-/** What is to be done. */
-export type AgentDeed = "wake" | "park" | "stop";
-
-const TABLE: Record<AgentPhase, Partial<Record<AgentInput, { phase: AgentPhase; deed?: AgentDeed }>>> = {
-  cold: { wanted: { phase: "waking", deed: "wake" } },
-  waking: { ready: { phase: "warm" }, "wake-failed": { phase: "cold" }, gone: { phase: "cold" } },
-  warm: {
-    // Warm by name, but its connection or its agent is gone: looked at again.
-    wanted: { phase: "waking", deed: "wake" },
-    idle: { phase: "parking", deed: "park" },
-    "stop-due": { phase: "cold", deed: "stop" },
-    gone: { phase: "cold" },
-  },
-  parking: { parked: { phase: "parked" }, "not-parked": { phase: "warm" }, gone: { phase: "cold" } },
-  parked: {
-    wanted: { phase: "waking", deed: "wake" },
-    "stop-due": { phase: "cold", deed: "stop" },
-    gone: { phase: "cold" },
-  },
+const TABLE: Record<AgentPhase, Partial<Record<AgentInput, AgentPhase>>> = {
+  cold: { wanted: "waking" },
+  waking: { ready: "warm", "wake-failed": "cold", gone: "cold" },
+  // Warm by name and wanted: its connection or its agent is gone, so it is looked at again.
+  warm: { wanted: "waking", idle: "parking", "stop-due": "cold", gone: "cold" },
+  parking: { parked: "parked", "not-parked": "warm", gone: "cold" },
+  parked: { wanted: "waking", "stop-due": "cold", gone: "cold" },
 };
 
-/** The next phase and deed; undefined when the input means nothing in this phase. */
-export function nextAgentPhase(
-  phase: AgentPhase,
-  input: AgentInput,
-): { phase: AgentPhase; deed?: AgentDeed } | undefined {
+/** The next phase; undefined when the input means nothing in this one. */
+export function nextAgentPhase(phase: AgentPhase, input: AgentInput): AgentPhase | undefined {
   return TABLE[phase][input];
 }

@@ -346,7 +346,7 @@ export class Sandbox {
   #go(input: AgentInput): boolean {
     const next = nextAgentPhase(this.#phase, input);
     if (!next) return false;
-    this.#phase = next.phase;
+    this.#phase = next;
     return true;
   }
 

@@ -102,17 +102,25 @@ describe("a worker is killed", () => {
     await exited(second);
   });
 
-  it("drains on SIGTERM: a long turn is left and the next worker attaches to it", async () => {
-    const user = "drain";
+  it("drains on SIGTERM: a short turn is finished, a long one left for the next worker, nothing claimed", async () => {
     const first = await h.child();
-    await h.say(user, `effect ${h.file(user)} 3000`);
-    await eventually(() => lines(user).length === 1);
+    await h.say("short", `effect ${h.file("short")} 500`);
+    await h.say("long", `effect ${h.file("long")} 4000`);
+    await eventually(() => lines("short").length === 1 && lines("long").length === 1);
     first.kill("SIGTERM");
+    await sleep(100);
+    await h.say("late", `effect ${h.file("late")} 0`);
     await exited(first);
     assert.equal(first.exitCode, 0);
-    // It finished its turn before it ended.
-    assert.match((await h.until(user, 1))[0] ?? "", /^final/);
-    assert.equal(lines(user).length, 1);
+    assert.equal((await h.said("short")).length, 1);
+    assert.equal((await h.said("long")).length + (await h.said("late")).length, 0);
+    const second = await h.child();
+    assert.match((await h.until("long", 1))[0] ?? "", /^final/);
+    assert.match((await h.until("late", 1))[0] ?? "", /^final/);
+    for (const user of ["short", "long", "late"]) assert.equal(lines(user).length, 1, user);
+    assert.equal(h.guest("long").started.length, 1);
+    second.kill("SIGTERM");
+    await exited(second);
   });
 });
 

@@ -1,4 +1,4 @@
-/** A worker as a process of its own, so that tests can kill and stop it. Prints `ready`; SIGTERM drains. */
+/** A worker as a process of its own, so that tests can kill and stop it. Prints `ready`; SIGTERM drains for 1 s. */
 import pino from "pino";
 import { pathsOf } from "../../../src/lib/paths.ts";
 import { LauncherClient } from "../../../src/sandbox/index.ts";
@@ -30,7 +30,7 @@ const worker = runWorker({
   },
 });
 process.on("SIGTERM", () => {
-  void worker.drain().then(async () => {
+  void worker.drain(1_000).then(async () => {
     launcher.close();
     await store.close();
     process.exit(0);
