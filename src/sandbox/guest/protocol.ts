@@ -90,7 +90,8 @@ export type ToGuest =
   | { type: "warm"; id: number }
   /**
    * Start a turn; idempotent by turnId (also OpenClaw's idempotencyKey). Waits inside for a waking agent.
-   * `sessionKey` is the conversation's session: the same key continues, another starts anew.
+   * `sessionKey` is `<conversation>:<session>`: the same key continues, another starts anew. One turn at a time per key
+   * (`busy`). Fences are compared within a conversation, the part before the last colon; turn commands against the turn.
    */
   | {
       type: "run";

@@ -14,6 +14,8 @@ export interface SeenRequest {
   bytes: number;
   via: "origin" | "absolute" | "connect";
   user: string;
+  /** How many messages of user, assistant and tool. */
+  messages: number;
   tools: string[];
   authorization: string;
 }
@@ -79,6 +81,7 @@ async function answer(
     bytes: raw.length,
     via,
     user: text,
+    messages: (body.messages ?? []).filter((m) => m.role !== "system").length,
     tools: (body.tools ?? []).map((t) => t.function.name),
     authorization: request.headers.authorization ?? "",
   });
