@@ -64,13 +64,14 @@ const LISTEN = words(
   "bzpopmin ltrim rpoplpush scard smembers srem xtrim zpopmin zremrangebyrank zremrangebyscore zrevrange",
 ).concat(RING);
 
-/** A bridge touches mailboxes of its own platform only, and never a turn. */
+/** A bridge touches mailboxes of its own platform only; of turns it only reads finished ones (to repeat a message). */
 function bridgeRights(platform: string): Rights {
   const id = platform === "console" ? platform : `${platform}.*`;
   const mailbox = ["state", "accepted", "entries", "seen:*", "outbox", "answers", "anchors"];
   return {
     keys: [
       ...mailbox.map((key) => `~nc:{c:${platform}.*}:${key}`),
+      `%R~nc:{c:${platform}.*}:turn:*`,
       `~nc:{b:${id}}:*`,
       "~nc:{h:*}:dirty",
       "~nc:{h:*}:marks",

@@ -88,7 +88,8 @@ export function redisFault(error: unknown, sent: boolean): Fault {
     message: `Redis is not reachable: ${message}`,
     hint: "check that Redis runs (nemoclaw status) and that REDIS_URL is right",
     retryable: true,
-    certain: !sent,
+    // ioredis refuses before it writes.
+    certain: !sent || message.startsWith("Stream isn't writeable"),
     cause: error,
   });
 }

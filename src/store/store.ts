@@ -1,6 +1,7 @@
 /**
  * The store of one process: every port over one connection. The client itself never leaves this component.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../lib/errors.ts";
 import { bridge } from "./bridge.ts";
 import { type ConnectionOptions, connect } from "./connection.ts";
@@ -75,8 +76,15 @@ export function openStore(options: StoreOptions): Store {
     profiles: profiles(connection),
     usage: usage(connection),
     async ready(timeoutMs = 10_000) {
-      await connection.ready(timeoutMs);
-      await checkSchema(connection, options.name ?? "this process");
+      for (const until = performance.now() + timeoutMs; ; await sleep(20)) {
+        try {
+          await connection.ready(Math.max(1, until - performance.now()));
+          return await checkSchema(connection, options.name ?? "this process");
+        } catch (error) {
+          // A connection that broke just now, or a Redis that is still loading.
+          if (!(error instanceof Fault && error.retryable) || performance.now() > until) throw error;
+        }
+      }
     },
     alive: () =>
       connection
