@@ -15,8 +15,9 @@ import {
   backoffMs,
   bridgeStoreOf,
   handleInbound,
+  sentence,
 } from "../core/index.ts";
-import { handleTap } from "./callbacks.ts";
+import { handleTap, type TapAnswer } from "./callbacks.ts";
 import { registerCommands } from "./commands.ts";
 import { bridgeIdOf, readUpdate, type Tap } from "./inbound.ts";
 import { telegramPlatform } from "./outbound.ts";
@@ -221,7 +222,16 @@ class Bridge {
   private async handleTap(tap: Tap): Promise<void> {
     const { logger, allowedUsers } = this.options;
     const deps = { allowed: allowedUsers, principalFor: this.principalFor, botId: this.botId };
-    const answer = await handleTap(tap, { ...deps, ingress: this.store.ingress, turns: this.store.turns });
+    const answer = await handleTap(tap, {
+      ...deps,
+      ingress: this.store.ingress,
+      turns: this.store.turns,
+    }).catch((error: unknown): TapAnswer => {
+      // Tried again while that may help; else the presser must not be left with a spinner.
+      if (error instanceof Fault && error.retryable) throw error;
+      logger.error({ conversation: tap.conversation, err: error }, "button could not be handled");
+      return { text: sentence("not-accepted") };
+    });
     logger.info(
       { conversation: tap.conversation, accepted: answer.accepted !== undefined },
       "button pressed",
