@@ -65,7 +65,10 @@ export const SandboxInfo = z.object({
   uid: z.number().int(),
   limits: Limits,
   agent: AgentSpec,
-  /** Why it stopped last: `asked`, `exit`, `oom`, `disk`; empty while it never has. */
+  /**
+   * Why it stopped last: `asked` (or the reason given), `exit`, `oom`, `disk`; empty while it never has. `oom` while
+   * running: the kernel killed something inside for want of memory, and the sandbox went on.
+   */
   lastStop: z.string(),
 });
 export type SandboxInfo = z.infer<typeof SandboxInfo>;

@@ -50,13 +50,14 @@ export class Host {
   private readonly cgroup: string | undefined;
   private readonly ids = new Set<string>();
 
-  constructor(as: RunAs, overrides: Partial<LauncherOptions> = {}) {
+  constructor(as: RunAs, overrides: Partial<LauncherOptions> = {}, delegation = true) {
     this.as = as;
     this.overrides = overrides;
     this.uid = as === "root" || !isRoot ? (process.getuid?.() ?? 0) : ORDINARY_UID;
     this.home = mkdtempSync("/tmp/nc");
     mkdirSync(join(this.home, "runtime", "test"), { recursive: true });
-    this.cgroup = as === "user" && isRoot ? this.delegate() : process.env["NEMOCLAW_CGROUP"];
+    this.cgroup =
+      as === "user" && isRoot ? (delegation ? this.delegate() : undefined) : process.env["NEMOCLAW_CGROUP"];
     for (const dir of ["", "runtime", "runtime/test"]) chownSync(join(this.home, dir), this.uid, this.uid);
     this.client = new LauncherClient({ socket: this.paths.launcher.operatorSocket });
   }
@@ -169,13 +170,18 @@ export class Host {
         await this.start();
       for (const id of this.ids) await this.client.destroy(id);
     } finally {
-      this.client.close();
-      await this.kill();
-      rmSync(this.home, { recursive: true, force: true });
-      const tag = createHash("sha256").update(this.home).digest("hex").slice(0, 8);
-      const own = CONTROLLERS.map((controller) => join("/sys/fs/cgroup", controller, "nemoclaw", tag));
-      for (const dir of [...own, ...this.delegated]) removeGroups(dir);
+      await this.remove();
     }
+  }
+
+  /** Ends the launcher and removes the home, of a host that has no sandboxes. */
+  async remove(): Promise<void> {
+    this.client.close();
+    await this.kill();
+    rmSync(this.home, { recursive: true, force: true });
+    const tag = createHash("sha256").update(this.home).digest("hex").slice(0, 8);
+    const own = CONTROLLERS.map((controller) => join("/sys/fs/cgroup", controller, "nemoclaw", tag));
+    for (const dir of [...own, ...this.delegated]) removeGroups(dir);
   }
 
   private delegated: string[] = [];

@@ -3,6 +3,7 @@
  * Owns the records and what they describe. Calls about one sandbox are done one after another. Sandboxes don't
  * depend on this process: it adopts at start what runs, and looks twice a second what has ended.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { newId } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
@@ -13,7 +14,7 @@ import { findCgroups } from "./cgroup.ts";
 import type { Cgroups } from "./cgroup-group.ts";
 import { readableBySandboxes } from "./config.ts";
 import { DiskLimit } from "./disk-limit.ts";
-import { parkUnsupported, unknownSandbox, unreachable, unsupportedPlatform } from "./faults.ts";
+import { incomplete, parkUnsupported, unknownSandbox, unreachable, unsupportedPlatform } from "./faults.ts";
 import { blockedAt, isRoot } from "./files.ts";
 import { Homes } from "./homes.ts";
 import { advisePageOut, freeze, killAgentProcesses, type ParkSupport, parkSupport, thaw } from "./park.ts";
@@ -75,6 +76,9 @@ export class ProcessDriver implements SandboxDriver {
   static async open(options: ProcessDriverOptions): Promise<ProcessDriver> {
     if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) {
       throw unsupportedPlatform(process.platform, process.arch);
+    }
+    for (const path of [join(options.node, "bin/node"), join(options.guest, "init.pl"), options.runtime]) {
+      if (!existsSync(path)) throw incomplete(path);
     }
     const bwrap = findBwrap();
     const { paths, owners, uidBase, logger } = options;

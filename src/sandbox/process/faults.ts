@@ -82,6 +82,15 @@ export function unreachable(path: string, blocked: string): Fault {
   });
 }
 
+/** A part of the installation isn't there. */
+export function incomplete(path: string): Fault {
+  return new Fault({
+    code: "sandbox-incomplete",
+    message: `sandboxes can't be made: ${path} is missing`,
+    hint: "npm start sets up what is missing",
+  });
+}
+
 /** Why sandboxes can't be parked here. */
 export function parkUnsupported(why: string): Fault {
   return new Fault({ code: "sandbox-park-unsupported", message: `parking is not possible: ${why}` });

@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import type { SandboxInfo } from "../../../src/sandbox/driver.ts";
 import { LauncherClient } from "../../../src/sandbox/launcher/index.ts";
-import { Host, isRoot, listenUnix, RUN_AS, specOf, until } from "../harness.ts";
+import { Host, isRoot, listenUnix, NODE_PACKAGE, RUN_AS, specOf, until } from "../harness.ts";
 
 const alive = (pid: number) =>
   existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
@@ -123,6 +123,36 @@ describe("launcher", () => {
   });
 });
 
+test("an ordinary user without a delegated group: said, not hidden, and still capped in processes", async () => {
+  const host = new Host("user", {}, false);
+  try {
+    await host.start();
+    const missing = host.layers.filter((layer) => layer.required && !layer.active);
+    assert.deepEqual(missing.map((layer) => layer.name).sort(), ["memory-cap", "pids-cap"]);
+    assert.match(missing[0]?.fix ?? "", /NEMOCLAW_CGROUP/);
+    const info = await host.sandbox("u", { pids: 40 });
+    const { out } = await host.run(
+      info,
+      "agent",
+      "/usr/bin/perl",
+      "/opt/nemoclaw/guest/probe.pl",
+      "forks",
+      "200",
+    );
+    assert.ok(Number(out) < 40, out);
+    assert.ok((await host.client.stats(info.id)).memoryBytes > 0);
+  } finally {
+    await host.dispose();
+  }
+});
+
+test("a host that can't make sandboxes says what is missing", async () => {
+  const project = { node: NODE_PACKAGE, runtime: "/nonexistent", guest: "/nonexistent" };
+  const host = new Host("user", { project });
+  await assert.rejects(host.start(), /sandbox-incomplete.*\/nonexistent\/init.pl is missing/s);
+  await host.remove();
+});
+
 for (const as of RUN_AS) {
   describe(`adoption, service run as ${as}`, () => {
     let host: Host;
@@ -161,6 +191,24 @@ for (const as of RUN_AS) {
       assert.ok(ms < 3_000, `${ms} ms, target 1000`);
       assert.equal(changes.at(-1)?.lastStop, "exit");
       assert.equal(changes.at(-1)?.bootId, "");
+    });
+
+    test("killing bubblewrap's process outside ends nothing", async () => {
+      await host.start();
+      const info = await host.sandbox("g");
+      const monitor = Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${info.pid}/status`, "utf8"))?.[1]);
+      assert.match(readFileSync(`/proc/${monitor}/cmdline`, "utf8"), /bwrap/);
+      process.kill(monitor, "SIGKILL");
+      await until(() => !alive(monitor), 3_000, "it is gone");
+      assert.equal((await host.run(info, "agent", "/bin/echo", "here")).out, "here\n");
+      assert.equal((await host.client.inspect(info.id))?.state, "running");
+      process.kill(info.pid, "SIGKILL");
+      let state: string | undefined = "running";
+      for (let i = 0; i < 60 && state !== "stopped"; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        state = (await host.client.inspect(info.id))?.state;
+      }
+      assert.equal(state, "stopped", "its own death is noticed all the same");
     });
 
     test("a death while nobody watched is found at the start", async () => {

@@ -1,16 +1,27 @@
 /** The driver's small parts by themselves: layers, uids, control groups v2, faults, reading /proc. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Limits } from "../../../src/sandbox/driver.ts";
 import { cgroupV2 } from "../../../src/sandbox/process/cgroup-v2.ts";
+import { readableBySandboxes } from "../../../src/sandbox/process/config.ts";
 import { startFailure } from "../../../src/sandbox/process/faults.ts";
 import { blockedAt, tryLock } from "../../../src/sandbox/process/files.ts";
 import { type Evidence, judgeEvidence, judgeLayers } from "../../../src/sandbox/process/layers.ts";
 import { bwrapArguments, etcFiles } from "../../../src/sandbox/process/layout.ts";
 import { isAlive, processTree, startTimeOf } from "../../../src/sandbox/process/proc.ts";
 import { uidOf } from "../../../src/sandbox/process/uids.ts";
+import { isRoot } from "../harness.ts";
 
 let dir = "";
 before(() => {
@@ -117,12 +128,12 @@ describe("uids", () => {
   });
 });
 
-test("a lock is held until its descriptor is closed", async () => {
+test("a lock is held until its descriptor is closed", () => {
   const file = join(dir, "lock");
   const fd = tryLock(file);
   assert.ok(fd !== undefined);
   assert.equal(tryLock(file), undefined);
-  (await import("node:fs")).closeSync(fd);
+  closeSync(fd);
   assert.ok(tryLock(file) !== undefined);
 });
 
@@ -219,4 +230,24 @@ test("the layout gives only what it names", () => {
     ["PATH", "HOME", "LANG"],
   );
   assert.match(etcFiles("box")["passwd"] ?? "", /^sandbox:x:1000:1000:/);
+});
+
+test("a directory in a closed place is copied once, readable, and again when it has changed", {
+  skip: isRoot ? false : "only a service run as root has users that can't reach it",
+}, () => {
+  const closed = join(dir, "project");
+  const copies = mkdtempSync("/var/tmp/nc");
+  chmodSync(copies, 0o755);
+  mkdirSync(join(closed, "bin"), { recursive: true, mode: 0o700 });
+  writeFileSync(join(closed, "bin", "tool"), "1", { mode: 0o700 });
+  const first = readableBySandboxes(closed, copies, ["bin"]);
+  assert.notEqual(first, closed);
+  assert.equal(blockedAt(first), undefined);
+  assert.equal(statSync(join(first, "bin", "tool")).mode & 0o777, 0o755);
+  assert.equal(readableBySandboxes(closed, copies, ["bin"]), first);
+  writeFileSync(join(closed, "bin", "tool"), "22");
+  const second = readableBySandboxes(closed, copies, ["bin"]);
+  assert.notEqual(second, first);
+  assert.equal(readFileSync(join(second, "bin", "tool"), "utf8"), "22");
+  rmSync(copies, { recursive: true });
 });
