@@ -21,9 +21,11 @@ export const RUN_PROGRAMS = {
 /** What the tests need besides. */
 export const TEST_PROGRAMS = { git: "git" };
 
-/** @param {string} program */
-function onPath(program) {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+/** Folders of system programs that an ordinary user's PATH may lack. */
+const SYSTEM = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+
+/** @param {string} program @param {string[]} [folders] */
+function isIn(program, folders = (process.env["PATH"] ?? "").split(delimiter)) {
   return folders.some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);
@@ -34,23 +36,26 @@ function onPath(program) {
   });
 }
 
+/** @param {string} program */
+const isInstalled = (program) => isIn(program) || isIn(program, SYSTEM);
+
 /**
  * Makes sure that every program is there.
  * @param {Record<string, string>} programs
  * @param {{ yes: boolean }} options `yes`: don't ask before using sudo
  */
 export async function ensurePrograms(programs, { yes }) {
-  const missing = Object.keys(programs).filter((program) => !onPath(program));
+  const missing = Object.keys(programs).filter((program) => !isInstalled(program));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => programs[program] ?? program))];
-  if (!onPath("apt-get")) {
+  if (!isIn("apt-get")) {
     throw new SetupError(`missing programs: ${missing.join(", ")} (this is not a Debian or Ubuntu system)`, [
       `Install them with your system's package manager; Debian calls the packages: ${packages.join(" ")}`,
     ]);
   }
   const prefix = await privilege(packages, yes);
   await install(packages, prefix);
-  const still = missing.filter((program) => !onPath(program));
+  const still = missing.filter((program) => !isInstalled(program));
   if (still.length > 0)
     throw new SetupError(`installed ${packages.join(" ")}, yet there is no ${still.join(", ")}`);
 }
@@ -62,7 +67,7 @@ export async function ensurePrograms(programs, { yes }) {
 async function privilege(packages, yes) {
   if (process.getuid?.() === 0) return [];
   const byHand = [`Run:  sudo apt-get install --no-install-recommends ${packages.join(" ")}`];
-  if (!onPath("sudo")) {
+  if (!isIn("sudo")) {
     throw new SetupError(`missing Debian packages: ${packages.join(" ")}; installing them needs root`, [
       `Run as root:  apt-get install --no-install-recommends ${packages.join(" ")}`,
     ]);
@@ -88,13 +93,16 @@ async function privilege(packages, yes) {
 
 /** @param {string[]} packages @param {string[]} prefix */
 async function install(packages, prefix) {
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", NEEDRESTART_MODE: "l" };
+  // dpkg needs the system folders, which root's PATH lacks after a plain `su`.
+  const PATH = [process.env["PATH"], ...SYSTEM].join(delimiter);
+  const env = { ...process.env, PATH, DEBIAN_FRONTEND: "noninteractive", NEEDRESTART_MODE: "l" };
   const setEnv = ["env", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_MODE=l"];
   const lock = ["-o", "DPkg::Lock::Timeout=300"];
   const apt = [...prefix, ...(prefix.length ? setEnv : []), "apt-get", ...lock];
   /** @type {{ env: NodeJS.ProcessEnv, stdin: "inherit" | "ignore" }} */
   const options = { env, stdin: prefix.length ? "inherit" : "ignore" };
-  const allow = holdDaemons(prefix);
+  const daemon = packages.includes("redis-server");
+  const allow = daemon ? holdDaemons(prefix) : () => {};
   try {
     const command = [...apt, "install", "-y", "--no-install-recommends", ...packages];
     const what = `Debian packages ${packages.join(", ")}`;
@@ -108,7 +116,7 @@ async function install(packages, prefix) {
   } finally {
     allow();
   }
-  if (packages.includes("redis-server") && existsSync("/run/systemd/system")) {
+  if (daemon && existsSync("/run/systemd/system")) {
     const [program = "", ...args] = [...prefix, "systemctl", "disable", "--quiet", "redis-server"];
     spawnSync(program, args, { stdio: "ignore" });
   }

@@ -4,7 +4,7 @@
  */
 const RULES: [RegExp, string][] = [
   // Telegram bot token: <bot id>:<35 characters>; also inside URLs as /bot<token>/.
-  [/\b\d{6,12}:[A-Za-z0-9_-]{30,}/g, "[telegram-token]"],
+  [/(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}/g, "[telegram-token]"],
   // Discord bot token: three base64url groups.
   [/\b[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}/g, "[discord-token]"],
   [/\b(?:sk|pk|rk|nvapi|dk|key|gsk|xai|hf|ghp|gho|ghs|glpat)[-_][A-Za-z0-9_-]{16,}/g, "[api-key]"],
