@@ -146,15 +146,15 @@ export function turns(
     },
 
     async renew(turn) {
-      const [reply] = await connection.runAll([
-        [
-          "renew",
-          [c.state(turn.conversation), c.turn(turn.conversation)],
-          [turn.turnId, turn.owner, turn.fence, TIMEOUTS.lease],
-        ],
-        ["hold", [p.running(turn.principal)], [turn.turnId, TIMEOUTS.lease]],
-      ]);
-      return reply === -1 ? { kind: "lost" } : { kind: "ok", cancel: reply === 1 };
+      const reply = await connection.run(
+        "renew",
+        [c.state(turn.conversation), c.turn(turn.conversation)],
+        [turn.turnId, turn.owner, turn.fence, TIMEOUTS.lease],
+      );
+      // Only then the slot: a former holder must not keep one for a turn that has ended.
+      if (reply === -1) return { kind: "lost" };
+      await connection.run("hold", [p.running(turn.principal)], [turn.turnId, TIMEOUTS.lease]);
+      return { kind: "ok", cancel: reply === 1 };
     },
 
     async advance(turn, change) {
