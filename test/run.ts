@@ -30,7 +30,7 @@ interface Tally {
 function suites(areas: string[]): Map<string, string[]> {
   const files = areas.length
     ? areas.flatMap((area) => {
-        const path = existsSync(area) ? area : `test/${area}`;
+        const path = existsSync(`test/${area}`) ? `test/${area}` : area;
         if (!existsSync(path)) throw new Error(`no such area or file: ${area}`);
         return statSync(path).isDirectory() ? globSync(`${path}/**/*.test.ts`) : [path];
       })
