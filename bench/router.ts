@@ -49,12 +49,8 @@ export async function run(args: string[]): Promise<BenchResult> {
   const results: Record<Peer, Measured[]> = { direct: [], passthrough: [], ours: [] };
   try {
     for (let round = -1; round < rounds; round++) {
-      // The order turns from round to round, so that none always goes first.
-      for (let i = 0; i < PEERS.length; i++) {
-        const peer = PEERS[(i + Math.max(round, 0)) % PEERS.length] as Peer;
-        const measured = await measure(places[peer], json, stream, round < 0 ? calls * 2 : calls);
-        if (round >= 0) results[peer].push(measured);
-      }
+      const measured = await measureRound(places, json, stream, round < 0 ? calls * 2 : calls);
+      if (round >= 0) for (const peer of PEERS) results[peer].push(measured[peer]);
     }
     const lost = await cancellations(vendor, places.ours.place, stream, json);
     const lostByPass = await cancellations(vendor, places.passthrough.place, stream, json);
@@ -99,23 +95,50 @@ export async function run(args: string[]): Promise<BenchResult> {
   }
 }
 
-async function measure(
-  { place, child }: { place: Place; child: Child | undefined },
+/** Calls of one peer before the next one's turn: short, so that all see the same machine. */
+const SLICE = 10;
+
+async function measureRound(
+  places: Record<Peer, { place: Place; child: Child | undefined }>,
   json: Buffer,
   stream: Buffer,
   calls: number,
-): Promise<Measured> {
-  const caller = new Caller(place, KEY);
-  const series = async (body: Buffer, pick: "first" | "total") => {
-    const cpu = child?.cpuMs() ?? 0;
-    const times: number[] = [];
-    for (let i = 0; i < calls; i++) times.push((await caller.call(body))[pick]);
-    return { ms: quantile(times, 0.5), cpuMs: ((child?.cpuMs() ?? 0) - cpu) / calls };
-  };
-  const whole = await series(json, "total");
-  const streamed = await series(stream, "first");
-  caller.close();
-  return { jsonMs: whole.ms, firstMs: streamed.ms, jsonCpuMs: whole.cpuMs, streamCpuMs: streamed.cpuMs };
+): Promise<Record<Peer, Measured>> {
+  const runs = PEERS.map((peer) => {
+    const { place, child } = places[peer];
+    return {
+      peer,
+      child,
+      caller: new Caller(place, KEY),
+      json: [] as number[],
+      first: [] as number[],
+      jsonCpu: 0,
+      streamCpu: 0,
+    };
+  });
+  for (let done = 0; done < calls; done += SLICE) {
+    // The order turns, so that none always follows the same other.
+    runs.push(runs.shift() as (typeof runs)[number]);
+    for (const run of runs) {
+      const start = run.child?.cpuMs() ?? 0;
+      for (let i = 0; i < SLICE; i++) run.json.push((await run.caller.call(json)).total);
+      const middle = run.child?.cpuMs() ?? 0;
+      for (let i = 0; i < SLICE; i++) run.first.push((await run.caller.call(stream)).first);
+      run.jsonCpu += middle - start;
+      run.streamCpu += (run.child?.cpuMs() ?? 0) - middle;
+    }
+  }
+  const measured: Partial<Record<Peer, Measured>> = {};
+  for (const run of runs) {
+    run.caller.close();
+    measured[run.peer] = {
+      jsonMs: quantile(run.json, 0.5),
+      firstMs: quantile(run.first, 0.5),
+      jsonCpuMs: run.jsonCpu / run.json.length,
+      streamCpuMs: run.streamCpu / run.first.length,
+    };
+  }
+  return measured as Record<Peer, Measured>;
 }
 
 /** How many of the cancelled calls the vendor still believed in half a second later. */

@@ -3,7 +3,7 @@
  * CPU time, ended by closing their stdin.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 /** A running child. */
@@ -19,8 +19,6 @@ export interface Child {
   rssMB(): number;
   close(): Promise<void>;
 }
-
-const TICK_MS = 10;
 
 /** Starts `node file args`; the first line it prints is its hello. */
 export async function startChild(
@@ -55,9 +53,12 @@ export async function startChild(
       return answer;
     },
     cpuMs() {
-      // Fields 14 and 15 of /proc/pid/stat, counted after the name, which may hold blanks.
-      const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-      return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+      // Nanoseconds on a CPU, of each thread: the clock ticks of /proc/pid/stat are too coarse for short rounds.
+      const threads = readdirSync(`/proc/${pid}/task`);
+      const ns = threads.map((id) =>
+        Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, "utf8").split(" ")[0]),
+      );
+      return ns.reduce((sum, one) => sum + one, 0) / 1e6;
     },
     rssMB() {
       return Math.round(Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) / 256);

@@ -7,7 +7,7 @@ import type { Call, CallDeps, CallEnd } from "./call-types.ts";
 import { answerDemo } from "./demo/index.ts";
 import type { InferenceCode } from "./errors.ts";
 import type { Inspected } from "./inspect.ts";
-import { sendError, sendJson, streamTo } from "./reply.ts";
+import { StreamReply, sendError, sendJson } from "./reply.ts";
 import { type Failure, nextStep } from "./retry.ts";
 import { SecretGuard } from "./secret-guard.ts";
 import { EventTap } from "./sse.ts";
@@ -106,13 +106,11 @@ async function attempt(
   }
   const guard = new SecretGuard(target.key);
   const tap = new EventTap(request.dialect, guard, request.wantsUsage || request.dialect === "anthropic");
-  let firstByteMs: number | undefined;
-  const sink = streamTo(call.res, tap, () => {
-    firstByteMs = Math.round(performance.now() - call.startedAt);
-  });
+  const sink = new StreamReply(call.res, tap, call.dialect, call.ref);
   const sent = vendorRequest(target, request, body, call.req.headers);
   const outcome = await callVendor(deps.pools.of(target.origin), sent, sink, deps.timeouts, call.signal);
-  const timing = firstByteMs === undefined ? {} : { firstByteMs };
+  const { firstAt } = sink;
+  const timing = firstAt === undefined ? {} : { firstByteMs: Math.round(firstAt - call.startedAt) };
 
   switch (outcome.kind) {
     case "failed":
@@ -132,26 +130,10 @@ async function attempt(
     case "json":
       return { ...where, ...answerJson(call, outcome.body, guard, estimatedInput) };
     case "streamed": {
-      const problem = outcome.problem ?? (tap.finished ? undefined : "vendor_cut");
-      const verdict = endStream(call, tap, problem);
       const cause = outcome.cause === undefined ? {} : { cause: outcome.cause };
-      return { ...where, ...timing, ...cause, tokens: tap.tokens(estimatedInput), verdict };
+      return { ...where, ...timing, ...cause, tokens: tap.tokens(estimatedInput), verdict: sink.verdict };
     }
   }
-}
-
-/** Ends a stream: as the vendor did, with the end mark that it forgot, or with an error frame. */
-function endStream(
-  call: Call,
-  tap: EventTap,
-  problem: InferenceCode | undefined,
-): "ok" | "cancelled" | InferenceCode {
-  if (problem && !(problem === "vendor_cut" && tap.done)) {
-    sendError(call.res, { code: problem }, call.dialect, call.ref);
-    return problem;
-  }
-  call.res.end(tap.done || call.dialect === "anthropic" ? undefined : "data: [DONE]\n\n");
-  return "ok";
 }
 
 /** A whole answer: looked through, accounted, handed on as it is. */

@@ -24,7 +24,7 @@ const TABLE = {
   allowance_used: [400, "Today's model allowance is used up. It renews at 00:00 UTC."],
   price_unknown: [
     400,
-    "No price is known for this model, so its spending limit can't be kept. The operator must set one.",
+    "No price is known for this model, so the daily amount can't be watched. The operator must set one.",
   ],
   rate_limited: [429, "Too many model calls of this sandbox at the moment."],
   not_configured: [400, "No usable model is configured. The operator must choose one."],

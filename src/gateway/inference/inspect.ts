@@ -3,7 +3,7 @@
  * that isn't allowed. Pure. Names fields in refusals, never their contents.
  */
 import { z } from "zod";
-import { type Outline, outlineOf } from "./json-outline.ts";
+import { KnownValues, type Outline, outlineOf } from "./json-outline.ts";
 import type { Dialect } from "./providers.ts";
 import { ANTHROPIC_FIELDS } from "./request-anthropic.ts";
 import { OPENAI_FIELDS } from "./request-openai.ts";
@@ -32,9 +32,15 @@ const SCHEMAS: Record<Dialect, z.ZodObject> = {
   anthropic: z.strictObject(ANTHROPIC_FIELDS),
 };
 
+/** Tools that passed before, by dialect: the schemas differ. */
+const KNOWN_TOOLS: Record<Dialect, KnownValues> = {
+  openai: new KnownValues("tools"),
+  anthropic: new KnownValues("tools"),
+};
+
 /** Judges `body`; `operatorAllows` are top-level members that the operator's policy names in addition. */
 export function inspect(body: Buffer, dialect: Dialect, operatorAllows: ReadonlySet<string>): InspectResult {
-  const read = outlineOf(body);
+  const read = outlineOf(body, KNOWN_TOOLS[dialect]);
   if (!read.ok) return { kind: "malformed", why: read.reason };
   const { outline } = read;
   const schema = SCHEMAS[dialect];
@@ -52,6 +58,7 @@ export function inspect(body: Buffer, dialect: Dialect, operatorAllows: Readonly
   if (value.max_tokens != null && value.max_completion_tokens != null) {
     return { kind: "malformed", why: "max_tokens and max_completion_tokens exclude each other" };
   }
+  KNOWN_TOOLS[dialect].remember(body, outline);
   return {
     kind: "ok",
     request: {

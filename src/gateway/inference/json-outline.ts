@@ -29,6 +29,41 @@ export interface Outline {
   inside: number;
 }
 
+/**
+ * Values of one member that were accepted before, byte for byte. An agent sends the same tools with every request, and
+ * they are most of its structure: what is equal to something accepted is not judged again.
+ */
+export class KnownValues {
+  readonly key: string;
+  readonly #values: Buffer[] = [];
+
+  constructor(key: string) {
+    this.key = key;
+  }
+
+  /** Length of the known value that stands at `at`; 0 when none does. */
+  lengthAt(body: Buffer, at: number): number {
+    for (const value of this.#values) {
+      const end = at + value.length;
+      if (end <= body.length && body.compare(value, 0, value.length, at, end) === 0) return value.length;
+    }
+    return 0;
+  }
+
+  /** Remembers the member's value in an accepted request: a whole array, so that equal bytes are the same value. */
+  remember(body: Buffer, outline: Outline): void {
+    const field = outline.fields.get(this.key);
+    if (!field || body[field.start] !== 91 || field.end - field.start > MAX_KNOWN_BYTES) return;
+    if (this.lengthAt(body, field.start) > 0) return;
+    this.#values.unshift(Buffer.from(body.subarray(field.start, field.end)));
+    this.#values.splice(MAX_KNOWN);
+  }
+}
+
+/** Different sets of tools that are remembered: sandboxes mostly run the same agent. */
+const MAX_KNOWN = 16;
+const MAX_KNOWN_BYTES = 256 * 1024;
+
 /** Refused, with a reason that names no content. */
 export type OutlineResult = { ok: true; outline: Outline } | { ok: false; reason: string };
 
@@ -56,8 +91,8 @@ function shortened(text: string, from: number): string {
   return cut < 0 ? head : (head.slice(0, cut) + PAD).slice(0, LONG + 1);
 }
 
-/** Outlines one JSON object. */
-export function outlineOf(body: Buffer): OutlineResult {
+/** Outlines one JSON object. A known value stands in the outline as an empty array. */
+export function outlineOf(body: Buffer, known?: KnownValues): OutlineResult {
   if (!isUtf8(body)) return refuse("the body is not UTF-8");
   const text = body.toString("latin1");
   const pieces: string[] = [];
@@ -70,6 +105,7 @@ export function outlineOf(body: Buffer): OutlineResult {
   let expectKey = false;
   let inside = -1;
   let field: Field | undefined;
+  let fieldKey = "";
   let significant = 0;
 
   for (let i = 0; i < text.length; i++) {
@@ -93,6 +129,7 @@ export function outlineOf(body: Buffer): OutlineResult {
         keys?.add(key);
         if (stack.length === 1) {
           field = { keyStart: i, keyEnd: end + 1, start: -1, end: -1 };
+          fieldKey = key;
           fields.set(key, field);
         }
       } else {
@@ -106,7 +143,18 @@ export function outlineOf(body: Buffer): OutlineResult {
       i = end;
       significant = end;
     } else if (c === 123 || c === 91) {
-      if (field && field.start < 0) field.start = i;
+      if (field && field.start < 0) {
+        field.start = i;
+        const length = c === 91 && fieldKey === known?.key ? known.lengthAt(body, i) : 0;
+        if (length > 0) {
+          pieces.push(text.slice(copied, i), "[]");
+          structure += i - copied;
+          copied = i + length;
+          i = copied - 1;
+          significant = i;
+          continue;
+        }
+      }
       if (stack.length === 0) inside = i + 1;
       keys = c === 123 ? new Set() : undefined;
       stack.push(keys);

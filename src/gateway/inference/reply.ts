@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from "node:http";
 import { failpoint } from "../../lib/failpoints.ts";
-import { errorBody, errorFrame, type InferenceError, statusOf } from "./errors.ts";
+import { errorBody, errorFrame, type InferenceCode, type InferenceError, statusOf } from "./errors.ts";
 import type { Dialect } from "./providers.ts";
 import type { EventTap } from "./sse.ts";
 import type { StreamSink } from "./vendor-call.ts";
@@ -45,19 +45,43 @@ export function beginStream(res: ServerResponse): void {
 }
 
 /** Passes a vendor's stream on through an {@link EventTap}. */
-export function streamTo(res: ServerResponse, tap: EventTap, onFirst: () => void): StreamSink {
-  return {
-    begin(resume) {
-      onFirst();
-      failpoint("gateway.first-byte");
-      res.on("drain", resume);
-    },
-    data(chunk) {
-      const { forward, stop } = tap.push(chunk);
-      if (forward.length === 0) return stop ? { more: false, stop } : { more: true };
-      if (!res.headersSent) beginStream(res);
-      const more = res.write(forward);
-      return stop ? { more, stop } : { more };
-    },
-  };
+export class StreamReply implements StreamSink {
+  readonly #res: ServerResponse;
+  readonly #tap: EventTap;
+  readonly #dialect: Dialect;
+  readonly #ref: string;
+  /** performance.now() of the vendor's first byte. */
+  firstAt: number | undefined;
+  verdict: "ok" | InferenceCode = "vendor_cut";
+
+  constructor(res: ServerResponse, tap: EventTap, dialect: Dialect, ref: string) {
+    this.#res = res;
+    this.#tap = tap;
+    this.#dialect = dialect;
+    this.#ref = ref;
+  }
+
+  begin(resume: () => void): void {
+    this.firstAt = performance.now();
+    failpoint("gateway.first-byte");
+    this.#res.on("drain", resume);
+  }
+
+  data(chunk: Buffer): { more: boolean; stop?: InferenceCode } {
+    const { forward, stop } = this.#tap.push(chunk);
+    if (forward.length === 0) return stop ? { more: false, stop } : { more: true };
+    if (!this.#res.headersSent) beginStream(this.#res);
+    const more = this.#res.write(forward);
+    return stop ? { more, stop } : { more };
+  }
+
+  /** Ends it as the vendor did, with the end mark that it forgot, or with an error frame. */
+  end(problem: InferenceCode | undefined): void {
+    const { done, finished } = this.#tap;
+    const wrong =
+      problem === "vendor_cut" && done ? undefined : (problem ?? (finished ? undefined : "vendor_cut"));
+    this.verdict = wrong ?? "ok";
+    if (wrong) sendError(this.#res, { code: wrong }, this.#dialect, this.#ref);
+    else this.#res.end(done || this.#dialect === "anthropic" ? undefined : "data: [DONE]\n\n");
+  }
 }

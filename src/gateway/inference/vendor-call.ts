@@ -23,6 +23,8 @@ export interface StreamSink {
   begin(resume: () => void): void;
   /** `stop` ends the call with that code. */
   data(chunk: Buffer): { more: boolean; stop?: InferenceCode };
+  /** Once after `begin`, in the same tick as the last chunk where there is one: it then costs no packet of its own. */
+  end(problem: InferenceCode | undefined): void;
 }
 
 /** How the attempt ended. `sent` = the vendor may have begun to work, and to bill. */
@@ -64,6 +66,7 @@ export function callVendor(
       over = true;
       clearTimeout(timer);
       signal.removeEventListener("abort", onAbort);
+      if (outcome.kind === "streamed") sink.end(outcome.problem);
       resolve(outcome);
     };
     /** Ends the exchange with the vendor as well. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { LONG, MAX_DEPTH, outlineOf } from "../../../src/gateway/inference/json-outline.ts";
+import { KnownValues, LONG, MAX_DEPTH, outlineOf } from "../../../src/gateway/inference/json-outline.ts";
 import { type Edit, spliced } from "../../../src/gateway/inference/splice.ts";
 
 const outline = (text: string | Buffer) => outlineOf(Buffer.isBuffer(text) ? text : Buffer.from(text));
@@ -188,4 +188,69 @@ test("a member is renamed in place", () => {
   assert.ok(result.ok);
   const out = spliced(body, result.outline, [{ key: "max_tokens", rename: "max_completion_tokens" }]);
   assert.equal(out.toString(), '{"a":"max_tokens", "max_completion_tokens" : 5}');
+});
+
+describe("known values", () => {
+  const body = (tools: unknown, more: object = {}) =>
+    Buffer.from(JSON.stringify({ a: { tools: [1] }, tools, ...more }, null, 1));
+  const accept = (known: KnownValues, value: Buffer) => {
+    const result = outlineOf(value, known);
+    assert.ok(result.ok);
+    known.remember(value, result.outline);
+    return result.outline;
+  };
+
+  test("equal bytes are not read again, wherever they stand; anything else is", () => {
+    const known = new KnownValues("tools");
+    const tools = [{ name: "x", deep: [[{ text: 'a "quoted" ] }' }]] }];
+    assert.deepEqual(accept(known, body(tools)).value, { a: { tools: [1] }, tools });
+    const again = outlineOf(body(tools, { after: "b" }), known);
+    assert.ok(again.ok);
+    assert.deepEqual(again.outline.value, { a: { tools: [1] }, tools: [], after: "b" });
+    const field = again.outline.fields.get("tools")!;
+    assert.deepEqual(
+      JSON.parse(body(tools, { after: "b" }).subarray(field.start, field.end).toString()),
+      tools,
+    );
+    const other = outlineOf(body([...tools, { type: "mcp" }]), known);
+    assert.ok(other.ok && (other.outline.value["tools"] as unknown[]).length === 2);
+  });
+
+  test("what follows a known value is still judged", () => {
+    const known = new KnownValues("tools");
+    accept(known, Buffer.from('{"tools":[1]}'));
+    for (const text of [
+      '{"tools":[1]x}',
+      '{"tools":[1]',
+      '{"tools":[1][2]}',
+      '{"tools":[1],"tools":[2]}',
+      '{"tools":[1]1}',
+    ]) {
+      assert.equal(outlineOf(Buffer.from(text), known).ok, false, text);
+    }
+    const longer = outlineOf(Buffer.from('{"tools":[1,2]}'), known);
+    assert.ok(longer.ok && (longer.outline.value["tools"] as unknown[]).length === 2);
+  });
+
+  test("fuzz: with and without the memory the same requests are accepted", () => {
+    const known = new KnownValues("tools");
+    fc.assert(
+      fc.property(
+        object,
+        fc.array(json, { maxLength: 2 }),
+        fc.array(fc.tuple(fc.nat(), fc.nat(127)), { maxLength: 2 }),
+        (value, tools, changes) => {
+          const bytes = body(tools, { ...value, tools });
+          for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
+          const plain = outlineOf(bytes);
+          const fast = outlineOf(bytes, known);
+          assert.equal(fast.ok, plain.ok);
+          if (!plain.ok || !fast.ok) return;
+          known.remember(bytes, plain.outline);
+          assert.deepEqual(fast.outline.fields, plain.outline.fields);
+        },
+      ),
+      RUNS,
+    );
+  });
 });
