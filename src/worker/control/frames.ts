@@ -7,6 +7,8 @@ import { FromGuestSchema } from "./schema.ts";
 
 /** Levels of `[` and `{` that a frame may nest. */
 export const MAX_DEPTH = 16;
+/** Commas outside of strings: what parsing costs is the number of values, not bytes. A full hello has about 5,000. */
+export const MAX_COMMAS = 10_000;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -43,9 +45,10 @@ export class FrameBuffer {
   }
 }
 
-/** Throws when brackets outside of strings nest deeper than {@link MAX_DEPTH}: JSON.parse alone has no such limit. */
-function checkDepth(json: Uint8Array): void {
+/** Looks at brackets and commas outside of strings, before JSON.parse, which has no such limits. */
+function checkShape(json: Uint8Array): void {
   let depth = 0;
+  let commas = 0;
   let inString = false;
   for (let i = 0; i < json.length; i++) {
     const byte = json[i];
@@ -57,12 +60,14 @@ function checkDepth(json: Uint8Array): void {
       depth++;
       if (depth > MAX_DEPTH) throw new ProtocolViolation(`JSON nested deeper than ${MAX_DEPTH}`);
     } else if (byte === 0x7d || byte === 0x5d) depth--;
+    else if (byte === 0x2c && ++commas > MAX_COMMAS)
+      throw new ProtocolViolation(`JSON with more than ${MAX_COMMAS} values`);
   }
 }
 
 /** One frame's bytes as a checked message, or a {@link ProtocolViolation}. */
 export function parseFrame(json: Uint8Array): FromGuest {
-  checkDepth(json);
+  checkShape(json);
   let value: unknown;
   try {
     value = JSON.parse(utf8.decode(json));
