@@ -35,17 +35,22 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   // Failures
   reference: "Reference: `{reference}`",
   "unknown-code": "Something happened that I have no words for (`{code}`). Please try again.",
-  "turn-failed": "Your agent could not finish this. Please try again.",
-  failed: "Your agent could not finish this. Please try again.",
+  "agent-failed": "Your agent could not finish this. Please try again.",
+  "agent-error": "Your agent reported an error. Please try again, or start a fresh conversation with /new.",
+  "agent-refused": "Your agent refused to start on this. Please try again, or start a fresh conversation with /new.",
+  "agent-crashed": "Your agent stopped unexpectedly. It starts afresh with your next message.",
+  "agent-stopped": "Your agent was stopped while it worked on this. It starts afresh with your next message.",
+  "agent-start": "Your agent could not be started. Please try again in a minute.",
+  "agent-start-failed": "Your agent could not be started. Please try again in a minute.",
+  "agent-unreachable": "Your agent does not answer. Please try again in a minute.",
+  "guest-error": "Your agent's sandbox had a problem. Please try again.",
   poison: "This message made your agent fail twice, so I stopped trying. The operator can look at it.",
   interrupted:
     "Your agent was restarted while it worked on this. Some of the work may be done; I did not repeat it. Send the message again if you want me to.",
-  "agent-crashed": "Your agent stopped unexpectedly. It starts afresh with your next message.",
   "out-of-memory": "Your agent ran out of memory and was stopped. It starts afresh with your next message.",
-  "disk-full":
-    "Your agent's disk space is used up. Ask it to delete something, or ask the operator for more.",
+  "disk-full": "Your agent's disk space is used up. Ask it to delete something, or ask the operator for more.",
+  "time-limit": "This took longer than a turn may take, so it was stopped. Try it in smaller steps.",
   "turn-timeout": "This took longer than a turn may take, so it was stopped. Try it in smaller steps.",
-  timeout: "This took longer than a turn may take, so it was stopped. Try it in smaller steps.",
   "waking-timeout": "Your agent did not start in time. Please try again in a minute.",
   "sandbox-unavailable":
     "Your agent's sandbox could not be started. The operator has been given the details.",
