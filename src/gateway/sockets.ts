@@ -73,9 +73,8 @@ export class EgressSockets {
       throw new Fault({ code: "run-name-bad", message: "the launcher named a bad directory" });
     const { paths, logger } = this.#options;
     const dir = paths.egressDir(runName);
-    mkdirSync(dir, { recursive: true });
-    // The sandbox's uid must get through; the name is the secret, the socket itself is 0600.
-    chmodSync(dir, 0o711);
+    // The launcher makes it as a rule. The sandbox's uid must get through: the name is the secret, the socket is 0600.
+    if (mkdirSync(dir, { recursive: true }) !== undefined) chmodSync(dir, 0o711);
     const path = paths.egressSocket(runName);
     rmSync(path, { force: true });
     const server = this.#options.serve(sandboxId);
