@@ -11,12 +11,20 @@ export {
   type Layer,
   Limits,
   type SandboxDriver,
-  SandboxId,
+  type SandboxId,
   SandboxInfo,
   SandboxSpec,
-  SandboxState,
-  SandboxStats,
+  type SandboxState,
+  type SandboxStats,
 } from "./driver.ts";
+export {
+  type AgentState,
+  FILE_CHUNK,
+  type FromGuest,
+  type GuestTurn,
+  type ToGuest,
+  type TurnEvent,
+} from "./guest/protocol.ts";
 export {
   LauncherClient,
   type LauncherClientOptions,
