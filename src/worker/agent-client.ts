@@ -5,10 +5,11 @@
  */
 import { Fault } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
-import type { AgentState, FromGuest, ToGuest, TurnEvent } from "./contracts.ts";
+import type { AgentState, FromGuest, ToGuest, TurnEvent } from "../sandbox/index.ts";
 import type { ControlHandler, ControlPort } from "./control/hub.ts";
 import type { GuestFrame } from "./control/messages.ts";
 import type { HelloFrame } from "./control/schema.ts";
+import { getFile, putFile } from "./files.ts";
 
 /** A successful answer. */
 export type GuestAck = Extract<FromGuest, { type: "ack"; ok: true }>;
@@ -122,7 +123,16 @@ export class AgentClient implements ControlHandler {
     await this.#ask({ type: "shutdown" });
   }
 
-  /** One piece of a file; used by `files.ts`. */
+  /** Writes a file into the home; see `files.ts`. */
+  putFile(path: string, bytes: Uint8Array): Promise<void> {
+    return putFile(this, path, bytes);
+  }
+
+  /** Reads a file of the home of at most `maxBytes`. */
+  getFile(path: string, maxBytes: number): Promise<Buffer> {
+    return getFile(this, path, maxBytes);
+  }
+
   putChunk(piece: { path: string; offset: number; data: string; last: boolean }): Promise<GuestAck> {
     return this.#ask({ type: "file.put", ...piece });
   }

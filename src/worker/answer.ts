@@ -1,8 +1,9 @@
 /**
  * How an ending becomes an answer for the user. Pure. Codes that come from a guest are cleaned: they are claims.
  */
+
+import type { TurnEvent } from "../sandbox/index.ts";
 import type { AnswerBody, TurnRecord } from "../store/index.ts";
-import type { TurnEvent } from "./contracts.ts";
 import type { Ending, TurnInput } from "./turn-machine.ts";
 
 /** Codes of failures that the worker itself gives; the bridge has a sentence for each. */

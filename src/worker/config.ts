@@ -3,7 +3,7 @@
  */
 import { availableParallelism, totalmem } from "node:os";
 import { z } from "zod";
-import { AgentSpec, Limits } from "./contracts.ts";
+import { AgentSpec, Limits } from "../sandbox/index.ts";
 
 /** Memory that a warm agent is counted with (reference: about 1 GB after its start). */
 const WARM_AGENT_BYTES = 1.1 * 1024 ** 3;

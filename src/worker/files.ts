@@ -3,11 +3,16 @@
  * path is ever opened on its behalf (DESIGN §3). Paths are relative to the home; the guest refuses to leave it.
  */
 import { Fault } from "../lib/errors.ts";
-import type { AgentClient } from "./agent-client.ts";
-import { FILE_CHUNK } from "./contracts.ts";
+import { FILE_CHUNK } from "../sandbox/index.ts";
+
+/** Who carries one piece. */
+interface PieceCarrier {
+  putChunk(piece: { path: string; offset: number; data: string; last: boolean }): Promise<unknown>;
+  getChunk(path: string, offset: number): Promise<{ data?: string; eof?: boolean }>;
+}
 
 /** Writes `bytes` to `path`; the guest shows the file only when its last piece has come. */
-export async function putFile(agent: AgentClient, path: string, bytes: Uint8Array): Promise<void> {
+export async function putFile(agent: PieceCarrier, path: string, bytes: Uint8Array): Promise<void> {
   let offset = 0;
   do {
     const piece = bytes.subarray(offset, offset + FILE_CHUNK);
@@ -19,7 +24,7 @@ export async function putFile(agent: AgentClient, path: string, bytes: Uint8Arra
 }
 
 /** Reads a file of at most `maxBytes`; a larger one is a Fault `file-too-large`. */
-export async function getFile(agent: AgentClient, path: string, maxBytes: number): Promise<Buffer> {
+export async function getFile(agent: PieceCarrier, path: string, maxBytes: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let offset = 0;
   for (;;) {

@@ -1,5 +1,4 @@
 /** The worker's public face: everything another component may import. */
-export { FAILURE_CODES } from "./answer.ts";
 export { WorkerConfig } from "./config.ts";
 export type { LauncherPort } from "./launcher-port.ts";
 export { type RunningWorker, runWorker, type WorkerOptions, type WorkerStore } from "./run-worker.ts";

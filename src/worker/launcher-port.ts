@@ -1,7 +1,7 @@
 /**
  * What the worker asks of the launcher. `LauncherClient` of the sandbox component fits; tests hand in a fake.
  */
-import type { SandboxInfo, SandboxSpec } from "./contracts.ts";
+import type { SandboxInfo, SandboxSpec } from "../sandbox/index.ts";
 
 /** All calls reject with a Fault; a retryable one while the launcher is being restarted. */
 export interface LauncherPort {

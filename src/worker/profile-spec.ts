@@ -1,8 +1,9 @@
 /**
  * What sandbox a principal gets: its profile over the worker's defaults. Pure.
  */
+
+import type { SandboxSpec } from "../sandbox/index.ts";
 import type { WorkerConfig } from "./config.ts";
-import type { SandboxSpec } from "./contracts.ts";
 
 /** The parts of a profile that shape a sandbox. */
 export interface SandboxProfile {

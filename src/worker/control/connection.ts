@@ -5,9 +5,10 @@
  * the kernel holds the flood back at its source.
  */
 import type { Socket } from "node:net";
-import { type FromGuest, MAX_FRAME, type ToGuest } from "../contracts.ts";
+import type { FromGuest, ToGuest } from "../../sandbox/index.ts";
 import { type BucketLimits, TokenBucket } from "./bucket.ts";
 import { encodeFrame, FrameBuffer, ProtocolViolation, parseFrame } from "./frames.ts";
+import { MAX_FRAME } from "./wire.ts";
 
 /** Caps of one connection. */
 export interface ConnectionCaps {

@@ -2,8 +2,9 @@
  * Length-prefixed JSON frames: bytes in, checked frames out. Pure: knows no socket.
  * Every cap that protects the reader is here: frame size, UTF-8, nesting, schema.
  */
-import { type FromGuest, MAX_FRAME, type ToGuest } from "../contracts.ts";
+import type { FromGuest, ToGuest } from "../../sandbox/index.ts";
 import { FromGuestSchema } from "./schema.ts";
+import { MAX_FRAME } from "./wire.ts";
 
 /** Levels of `[` and `{` that a frame may nest. */
 export const MAX_DEPTH = 16;

@@ -9,7 +9,7 @@ import { Worker } from "node:worker_threads";
 import { describeError, Fault } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logging.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
-import type { ToGuest } from "../contracts.ts";
+import type { ToGuest } from "../../sandbox/index.ts";
 import type { ListenerCaps } from "./listener.ts";
 import type { FromThread, GuestFrame, ToThread } from "./messages.ts";
 import type { HelloFrame } from "./schema.ts";

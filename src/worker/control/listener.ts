@@ -6,11 +6,12 @@
 import { chmodSync, renameSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
-import { CONTROL_VERSION, type FromGuest, type ToGuest } from "../contracts.ts";
+import type { FromGuest, ToGuest } from "../../sandbox/index.ts";
 import { TokenBucket } from "./bucket.ts";
 import { type ConnectionCaps, GuestConnection } from "./connection.ts";
 import type { FromThread } from "./messages.ts";
 import type { HelloFrame } from "./schema.ts";
+import { CONTROL_VERSION } from "./wire.ts";
 
 /** Caps of one listening socket. */
 export interface ListenerCaps extends ConnectionCaps {

@@ -2,7 +2,7 @@
  * What the worker's main thread and the control thread say to each other. Types only.
  * The thread owns sockets, decoding, caps and heartbeats; the main thread owns meaning.
  */
-import type { FromGuest, ToGuest } from "../contracts.ts";
+import type { FromGuest, ToGuest } from "../../sandbox/index.ts";
 import type { HelloFrame } from "./schema.ts";
 
 /** Frames that reach the main thread one by one. */

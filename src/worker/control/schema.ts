@@ -4,7 +4,8 @@
  * is never billed from. Must never accept a string or list without a bound.
  */
 import { z } from "zod";
-import { type FromGuest, MAX_FRAME } from "../contracts.ts";
+import type { FromGuest } from "../../sandbox/index.ts";
+import { MAX_FRAME } from "./wire.ts";
 
 /** Short words of the agent: cut, not refused, so that a talkative tool doesn't end the connection. */
 const cut = (length: number) => z.string().transform((text) => text.slice(0, length));

@@ -31,8 +31,8 @@ describe("a flooding guest", () => {
   let oneWay: number[] = [];
   let flooded = 0;
 
-  const start = (script: string, ...args: string[]) => {
-    const path = fileURLToPath(new URL(`../helpers/${script}`, import.meta.url));
+  const start = (script: URL, ...args: string[]) => {
+    const path = fileURLToPath(script);
     const child = spawn(process.execPath, [path, ...args], { stdio: ["ignore", "pipe", "inherit"] });
     children.push(child);
     return child;
@@ -60,7 +60,7 @@ describe("a flooding guest", () => {
       },
     });
     await hub.listen("mallory", socket("m"), "b2", { up() {}, down() {}, frame: () => flooded++ });
-    start("echo-guest.ts", socket("v"), "victim", "b1");
+    start(new URL("../helpers/echo-guest.ts", import.meta.url), socket("v"), "victim", "b1");
     await up.promise;
     await measure(500); // warm up
   });
@@ -98,7 +98,13 @@ describe("a flooding guest", () => {
     it(`${mode}: moves another user's p99 by at most ${TARGET_MS} ms`, async () => {
       const quiet = await measure(1_500);
       flooded = 0;
-      const flooder = start("flooder.ts", socket("m"), "mallory", "b2", mode);
+      const flooder = start(
+        new URL("../helpers/flooder.ts", import.meta.url),
+        socket("m"),
+        "mallory",
+        "b2",
+        mode,
+      );
       await sleep(400); // its process starts
       const under = await measure(MEASURE_MS);
       flooder.kill("SIGTERM");

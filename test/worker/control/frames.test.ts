@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { MAX_FRAME } from "../../../src/sandbox/guest/protocol.ts";
+import { CONTROL_VERSION, MAX_FRAME } from "../../../src/sandbox/guest/protocol.ts";
 import { TokenBucket } from "../../../src/worker/control/bucket.ts";
 import {
   encodeFrame,
@@ -11,7 +11,9 @@ import {
   ProtocolViolation,
   parseFrame,
 } from "../../../src/worker/control/frames.ts";
+import * as wireModule from "../../../src/worker/control/wire.ts";
 
+const wire = { ...wireModule };
 const bytes = (value: unknown) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
 const prefixed = (body: Buffer) => {
   const head = Buffer.alloc(4);
@@ -138,6 +140,12 @@ describe("frames to a guest", () => {
         }),
       RangeError,
     );
+  });
+});
+
+describe("wire constants", () => {
+  it("are the guest's", () => {
+    assert.deepEqual(wire, { CONTROL_VERSION, MAX_FRAME });
   });
 });
 
