@@ -3,11 +3,12 @@
  * near and why it didn't apply. Pure, not on the hot path.
  */
 import { classifyAddress, classifyName, OPENABLE, parseHost } from "../egress/guard/index.ts";
+import { canonicalPath, queryOf } from "../egress/proxy/path.ts";
 import type { CompiledPolicy, CompiledRule } from "./compile.ts";
 import { type Decision, decideConnection, decideRequest, type Grant } from "./decide.ts";
 import { matchesHost, parseHostPattern } from "./hosts.ts";
 
-/** The question, as a person types it. The path must be canonical. */
+/** The question, as a person types it. */
 export interface Question {
   readonly host: string;
   readonly port: number;
@@ -34,7 +35,7 @@ export interface Explanation {
   readonly sentence: string;
 }
 
-/** Explains; undefined when the host is malformed. */
+/** Explains; undefined when host or path are malformed. */
 export function explain(
   policy: CompiledPolicy,
   question: Question,
@@ -51,38 +52,17 @@ export function explain(
     ...(ip ? { ip } : {}),
     ...(question.binary === undefined ? {} : { binary: question.binary }),
   };
-  const [path = "/", search = ""] = (question.path ?? "/").split("?", 2);
-  const decision =
-    question.method === undefined
-      ? decideConnection(policy, attempt, grants)
-      : decideRequest(
-          policy,
-          {
-            ...attempt,
-            method: question.method.toUpperCase(),
-            path,
-            barePath: path.replace(/;[^/]*/g, ""),
-            encodedSlash: /%2f/i.test(path),
-            query: queryOf(search),
-            upgrade: false,
-            tunnelled: false,
-          },
-          grants,
-        );
+  const written = canonicalPath(question.path ?? "/");
+  if (!written.ok) return undefined;
+  const { path, barePath, encodedSlash, search } = written.value;
+  const method = question.method?.toUpperCase();
+  const request = { path, barePath, encodedSlash, query: queryOf(search), upgrade: false, tunnelled: false };
+  const decision = method
+    ? decideRequest(policy, { ...attempt, ...request, method }, grants)
+    : decideConnection(policy, attempt, grants);
   const considered = policy.all.flatMap((compiled) => consider(compiled, host, question));
   const destination = ip ? classifyAddress(ip).class : classifyName(host);
   return { decision, considered, destination, sentence: sentenceOf(decision, question, destination) };
-}
-
-/** A query string as a multimap; unreadable escapes stay as they are. */
-export function queryOf(search: string): Map<string, string[]> {
-  const query = new Map<string, string[]>();
-  for (const [key, value] of new URLSearchParams(search)) {
-    const values = query.get(key);
-    if (values) values.push(value);
-    else query.set(key, [value]);
-  }
-  return query;
 }
 
 function consider({ rule, ports, binaries }: CompiledRule, host: string, question: Question): Considered[] {

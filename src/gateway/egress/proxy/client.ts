@@ -1,0 +1,41 @@
+/**
+ * What the parts of the proxy share about one client and about all clients of one sandbox. Types only.
+ */
+import type { Socket } from "node:net";
+import type { Authority } from "../guard/index.ts";
+import type { Gatekeeper } from "./gatekeeper.ts";
+import type { ProxyLimits } from "./limits.ts";
+import type { OpenSet } from "./open.ts";
+import type { InferencePort, ProgramLookup } from "./ports.ts";
+import type { ByteReader } from "./reader.ts";
+
+/** What all connections of one sandbox share. */
+export interface Shared {
+  readonly gatekeeper: Gatekeeper;
+  readonly limits: ProxyLimits;
+  readonly open: OpenSet;
+  readonly inference?: InferencePort;
+  readonly programOf?: ProgramLookup;
+}
+
+/** One client. */
+export interface Client {
+  readonly socket: Socket;
+  readonly reader: ByteReader;
+  /** Aborts when the client is gone. */
+  readonly gone: AbortSignal;
+  readonly binary?: string;
+}
+
+/** The tunnel that requests are inside of. */
+export interface Inside {
+  readonly authority: Authority;
+  readonly tls: boolean;
+  /** A person let the tunnel through: its requests are covered. */
+  readonly granted: boolean;
+  /** The tunnel's upstream, not yet used. Taken by the first request. */
+  upstream?: Socket | undefined;
+}
+
+/** CONNECT's yes. */
+export const ESTABLISHED = "HTTP/1.1 200 Connection established\r\n\r\n";

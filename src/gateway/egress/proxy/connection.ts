@@ -1,0 +1,130 @@
+/**
+ * One connection of a sandbox, from its first byte to its last: heads are read strictly, CONNECT becomes a tunnel,
+ * everything else a forwarded request, one policy decision each. Holds no policy itself.
+ */
+import type { Socket } from "node:net";
+import type { Authority } from "../guard/index.ts";
+import { type Client, ESTABLISHED, type Inside, type Shared } from "./client.ts";
+import { forward } from "./forward.ts";
+import { framingOf } from "./framing.ts";
+import { parseHead } from "./head.ts";
+import type { ProxyLimits } from "./limits.ts";
+import { ByteReader, type HeadRead } from "./reader.ts";
+import { finishWith, type Reply, reply, replyBytes } from "./replies.ts";
+import { connectTarget, requestTarget } from "./request-target.ts";
+import { openTunnel } from "./tunnel.ts";
+
+/** Serves a connection until it ends. */
+export async function serveConnection(socket: Socket, shared: Shared): Promise<void> {
+  const left = new AbortController();
+  socket.once("close", () => left.abort());
+  socket.on("error", () => socket.destroy());
+  const reader = new ByteReader(socket);
+  const sourcePort = await readSourcePort(reader, shared.limits);
+  const binary = sourcePort === undefined ? undefined : await shared.programOf?.(sourcePort);
+  await serveRequests(
+    { socket, reader, gone: left.signal, ...(binary === undefined ? {} : { binary }) },
+    shared,
+  );
+}
+
+/** Requests one after the other: at the proxy, or inside a tunnel. */
+export async function serveRequests(client: Client, shared: Shared, inside?: Inside): Promise<void> {
+  const { socket, reader } = client;
+  const end = (answer?: Reply, headOnly = false) => {
+    reader.release();
+    inside?.upstream?.destroy();
+    finishWith(socket, answer && replyBytes(answer, headOnly));
+  };
+  for (;;) {
+    const read = await reader.head(shared.limits, shared.limits.keepAliveMs);
+    if (read.kind !== "head") return end(unreadHead(read.kind));
+    const parsed = parseHead(read.bytes);
+    if (!parsed.ok) return end(badRequest(parsed.fault));
+    const { head } = parsed;
+    if (head.headers.length > shared.limits.headLines) return end(reply("header_too_large"));
+
+    if (head.method === "CONNECT") {
+      const target = inside ? ({ ok: false, fault: "tunnel_in_tunnel" } as const) : connectTarget(head);
+      if (!target.ok) return end(badRequest(target.fault));
+      if (isInference(target.value, shared)) {
+        socket.write(ESTABLISHED);
+        return handOver(client, shared, true);
+      }
+      return openTunnel(client, target.value, shared, end, (within) => serveRequests(client, shared, within));
+    }
+    const framing = framingOf(head);
+    if (!framing.ok) return end(badRequest(framing.fault));
+    const target = requestTarget(head, inside);
+    if (!target.ok) return end(badRequest(target.fault));
+    if (!inside && isInference(target.value.authority, shared)) {
+      reader.unread(read.bytes);
+      return handOver(client, shared, false);
+    }
+    const outcome = await forward(client, head, target.value, framing.framing, shared, inside);
+    if (outcome.kind === "refused") return end(outcome.reply, head.method === "HEAD");
+    if (outcome.kind === "taken") return;
+    if (outcome.kind === "close") return end();
+    if (outcome.kind === "broken") {
+      socket.destroy();
+      return end();
+    }
+  }
+}
+
+function isInference(target: Authority, { inference }: Shared): boolean {
+  return inference !== undefined && target.host === inference.host && target.port === 80;
+}
+
+/** The model's own server takes the connection, with every byte that was read from it. */
+function handOver({ socket, reader }: Client, { inference }: Shared, tunnelled: boolean): void {
+  reader.release();
+  inference!.serve(socket, tunnelled);
+}
+
+/** The answer when no head could be read; none when the client just left. */
+function unreadHead(kind: Exclude<HeadRead["kind"], "head">): Reply | undefined {
+  switch (kind) {
+    case "closed":
+    case "truncated":
+      return undefined;
+    case "timeout":
+      return reply("header_timeout");
+    case "too_large":
+      return reply("header_too_large");
+    case "bad_line_ending":
+      return badRequest(kind);
+  }
+}
+
+function badRequest(fault: string): Reply {
+  return reply("bad_request", { fault });
+}
+
+/** PROXY protocol v1, of which only the source port is taken: the forwarder in the guest may write it. */
+const PREFIX = "PROXY ";
+const PREFIX_LINE = /^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 ([1-9]\d{0,4}) \d{1,5}$/;
+const MAX_PREFIX = 107;
+
+/** The client's source port in the sandbox, if the connection says it. It's a claim: see `ProgramLookup`. */
+async function readSourcePort(reader: ByteReader, limits: ProxyLimits): Promise<number | undefined> {
+  let bytes = await reader.bytes(limits.keepAliveMs);
+  for (;;) {
+    if (!bytes) return undefined;
+    const text = bytes.toString("latin1", 0, MAX_PREFIX);
+    const end = text.indexOf("\r\n");
+    const candidate = text.startsWith(PREFIX) || PREFIX.startsWith(text);
+    const match = candidate && end >= 0 ? PREFIX_LINE.exec(text.slice(0, end)) : null;
+    if (match) reader.unread(bytes.subarray(end + 2));
+    else if (!candidate || end >= 0 || bytes.length >= MAX_PREFIX) reader.unread(bytes);
+    else {
+      const more = await reader.bytes(limits.headMs);
+      if (more) {
+        bytes = Buffer.concat([bytes, more]);
+        continue;
+      }
+      reader.unread(bytes);
+    }
+    return match ? Number(match[1]) : undefined;
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * From "somebody wants to go there" to a dialled socket or a refusal, always in this order: policy by name, what can be
+ * said without a resolver, a person (if the policy says ask), policy again, the address guard, the dial, the audit row.
+ * Nothing else in the proxy opens a connection.
+ */
+import { randomUUID } from "node:crypto";
+import type { Socket } from "node:net";
+import { redact } from "../../../lib/redact.ts";
+import { type Decision, decideConnection, decideRequest, type RequestAttempt } from "../../policy/decide.ts";
+import type { Authority, Guard, GuardReason, Ip } from "../guard/index.ts";
+import type { ProxyLimits } from "./limits.ts";
+import type { Approver, AuditPort, AuditRow, Connector, HoldOutcome, PolicyPort, Question } from "./ports.ts";
+import { type Reply, type ReplyCode, reply } from "./replies.ts";
+
+/** What is wanted. `request` absent: a tunnel. */
+export interface Wanted {
+  readonly authority: Authority;
+  readonly scheme: "tunnel" | "http" | "https";
+  readonly binary?: string;
+  /** A tunnel that a person let through covers the requests inside it; its addresses are checked and dialled already. */
+  readonly inside?: { readonly granted: boolean; readonly dialled: boolean };
+  readonly request?: Pick<
+    RequestAttempt,
+    "method" | "path" | "barePath" | "encodedSlash" | "query" | "upgrade" | "tunnelled"
+  >;
+}
+
+/** The way is free. */
+export interface Admitted {
+  readonly ok: true;
+  readonly decision: Decision;
+  /** To be dialled by `dial`; already checked. */
+  readonly addresses: readonly Ip[];
+  readonly row: AuditRow;
+  readonly until?: AbortSignal;
+}
+
+/** It isn't. The audit row is written already. */
+export interface Refused {
+  readonly ok: false;
+  readonly reply: Reply;
+}
+
+/** How many of a name's addresses are tried. */
+const MAX_TRIES = 4;
+
+/** What a gatekeeper is made of. One per sandbox. */
+export interface GatekeeperOptions {
+  readonly sandboxId: string;
+  readonly policy: PolicyPort;
+  readonly guard: Guard;
+  readonly approver: Approver;
+  readonly audit: AuditPort;
+  readonly connector: Connector;
+  readonly limits: ProxyLimits;
+}
+
+/** Decides, asks, checks, dials and records. */
+export class Gatekeeper {
+  private readonly options: GatekeeperOptions;
+
+  constructor(options: GatekeeperOptions) {
+    this.options = options;
+  }
+
+  /** The policy's answer as of now; also used to judge open tunnels again. */
+  decide(wanted: Wanted): { decision: Decision; hash: string } {
+    const { policy, grants } = this.options.policy.current();
+    const { authority, binary, request } = wanted;
+    const attempt = {
+      host: authority.host,
+      port: authority.port,
+      ...(authority.ip ? { ip: authority.ip } : {}),
+      ...(binary === undefined ? {} : { binary }),
+    };
+    const decision = request
+      ? decideRequest(policy, { ...attempt, ...request }, grants)
+      : decideConnection(policy, attempt, grants);
+    return { decision, hash: policy.hash };
+  }
+
+  /** Everything before the dial. `signal` aborts when the client leaves. */
+  async admit(wanted: Wanted, signal: AbortSignal): Promise<Admitted | Refused> {
+    const { guard, approver } = this.options;
+    const first = this.decide(wanted);
+    let { decision } = first;
+    let row = this.row(wanted, decision, first.hash);
+    if (decision.verdict === "deny") return this.refuse(row, this.denial(wanted, decision));
+    const early = guard.precheck(wanted.authority, decision.allowance);
+    if (early) return this.refuseAddress(row, early);
+
+    let until: AbortSignal | undefined;
+    if (decision.verdict === "ask" && wanted.inside?.granted) {
+      decision = { ...decision, verdict: "allow", reason: "granted" };
+      row = this.row(wanted, decision, first.hash);
+    } else if (decision.verdict === "ask") {
+      const outcome = await approver.hold(this.question(wanted, first.hash), signal);
+      if (outcome.kind !== "allowed") return this.refuse({ ...row, ...decider(outcome) }, heldReply(outcome));
+      if (signal.aborted)
+        return this.refuse({ ...row, reason: "client_left", ...decider(outcome) }, reply("unavailable"));
+      until = outcome.until;
+      // The policy may have changed meanwhile; only its denials and its standing rules still have a say.
+      const again = this.decide(wanted);
+      if (again.decision.verdict === "deny" && again.decision.layer === "denial") {
+        return this.refuse(
+          { ...this.row(wanted, again.decision, again.hash), ...decider(outcome) },
+          this.denial(wanted, again.decision),
+        );
+      }
+      decision =
+        again.decision.layer === "standing"
+          ? again.decision
+          : { ...decision, verdict: "allow", reason: "granted" };
+      row = { ...this.row(wanted, decision, again.hash), ...decider(outcome) };
+    } else if (decision.layer === "once" && decision.grant !== undefined) {
+      const used = await approver.consume(decision.grant);
+      // Somebody else was quicker: for this connection the grant doesn't exist.
+      if (!used) return this.refuse({ ...row, reason: "grant_used" }, reply("approval_timeout"));
+      until = used.until;
+    }
+
+    if (wanted.inside?.dialled)
+      return { ok: true, decision, addresses: [], row, ...(until ? { until } : {}) };
+    const verdict = await guard.check(wanted.authority, decision.allowance, signal);
+    if (!verdict.ok) return this.refuseAddress(row, verdict);
+    return {
+      ok: true,
+      decision,
+      addresses: verdict.addresses,
+      row: { ...row, verdict: "allow" },
+      ...(until ? { until } : {}),
+    };
+  }
+
+  /**
+   * Dials the checked addresses in order, within one time limit, and writes the allow row before handing the socket
+   * out: nobody can send a byte that isn't on record.
+   */
+  async dial(admitted: Admitted, signal: AbortSignal): Promise<{ ok: true; socket: Socket } | Refused> {
+    const { connector, limits, audit } = this.options;
+    const { row, addresses } = admitted;
+    const giveUp = new AbortController();
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      giveUp.abort();
+    }, limits.dialMs);
+    const leave = () => giveUp.abort();
+    signal.addEventListener("abort", leave, { once: true });
+    if (signal.aborted) leave();
+    try {
+      for (const address of addresses.slice(0, MAX_TRIES)) {
+        if (giveUp.signal.aborted) break;
+        const socket = await connector.dial(address, row.port, giveUp.signal).catch(() => undefined);
+        if (!socket) continue;
+        socket.on("error", () => socket.destroy());
+        return await this.record(socket, { ...row, address: address.text }, audit);
+      }
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", leave);
+    }
+    return this.refuse(
+      { ...row, reason: late ? "dial_timeout" : "dial_failed" },
+      reply(late ? "upstream_timeout" : "upstream_unreachable"),
+    );
+  }
+
+  /** The allow row, for a socket that is open but unused. */
+  async record(
+    socket: Socket,
+    row: AuditRow,
+    audit = this.options.audit,
+  ): Promise<{ ok: true; socket: Socket } | Refused> {
+    try {
+      await audit.decided(row);
+      return { ok: true, socket };
+    } catch {
+      socket.destroy();
+      return { ok: false, reply: reply("audit_unavailable") };
+    }
+  }
+
+  /** Writes the row of something refused outside (first bytes, inner requests). Never rejects. */
+  async refuse(row: AuditRow, answer: Reply): Promise<Refused> {
+    await Promise.resolve(this.options.audit.decided({ ...row, verdict: "deny" })).catch(() => {});
+    return { ok: false, reply: answer };
+  }
+
+  /** The close row. */
+  closed(row: AuditRow, bytesUp: number, bytesDown: number, ms: number): void {
+    this.options.audit.closed({ ...row, event: "close", bytesUp, bytesDown, ms: Math.round(ms) });
+  }
+
+  /** A fresh decision row. The path is cut and cleared of what looks like a secret; the query never gets in. */
+  row(wanted: Wanted, decision: Decision, policyHash: string): AuditRow {
+    const { authority, scheme, binary, request } = wanted;
+    return {
+      event: "decision",
+      id: randomUUID(),
+      sandboxId: this.options.sandboxId,
+      ...(binary === undefined ? {} : { binary }),
+      scheme,
+      host: authority.host,
+      port: authority.port,
+      ...(request ? { method: request.method, path: redact(request.path).slice(0, 512) } : {}),
+      verdict: decision.verdict === "allow" ? "allow" : "deny",
+      reason: decision.reason,
+      layer: decision.layer,
+      ...(decision.rule ? { rule: decision.rule } : {}),
+      policyHash,
+    };
+  }
+
+  private question(wanted: Wanted, policyHash: string): Question {
+    const { authority, scheme, binary, request } = wanted;
+    return {
+      sandboxId: this.options.sandboxId,
+      scheme,
+      host: authority.host,
+      kind: authority.kind,
+      idn: authority.idn,
+      port: authority.port,
+      ...(binary === undefined ? {} : { binary }),
+      ...(request ? { method: request.upgrade ? "WEBSOCKET" : request.method, path: request.path } : {}),
+      policyHash,
+    };
+  }
+
+  private denial(wanted: Wanted, decision: Decision): Reply {
+    const { authority, request } = wanted;
+    return reply("policy_denied", {
+      reason: decision.reason,
+      host: authority.host,
+      port: authority.port,
+      ...(request ? { method: request.method, path: request.path } : {}),
+      ...(decision.rule && decision.layer !== "denial" ? { rule: decision.rule } : {}),
+    });
+  }
+
+  private refuseAddress(row: AuditRow, refusal: { reason: GuardReason; address?: string }): Promise<Refused> {
+    const code: ReplyCode =
+      refusal.reason === "self_connection"
+        ? "self_connection"
+        : refusal.reason === "resolver_timeout"
+          ? "upstream_timeout"
+          : refusal.reason === "resolver_empty" || refusal.reason === "resolver_failed"
+            ? "upstream_unreachable"
+            : "ssrf_blocked";
+    const answer = reply(code, { host: row.host, port: row.port });
+    return this.refuse(
+      { ...row, reason: refusal.reason, ...(refusal.address ? { address: refusal.address } : {}) },
+      answer,
+    );
+  }
+}
+
+function decider(outcome: HoldOutcome): Partial<AuditRow> {
+  return {
+    ...("approvalId" in outcome && outcome.approvalId ? { approvalId: outcome.approvalId } : {}),
+    ...("by" in outcome && outcome.by ? { decidedBy: outcome.by } : {}),
+    ...(outcome.kind === "allowed" ? {} : { reason: `approval_${outcome.kind}` }),
+  };
+}
+
+function heldReply(outcome: Exclude<HoldOutcome, { kind: "allowed" }>): Reply {
+  switch (outcome.kind) {
+    case "denied":
+      return reply("approval_denied");
+    case "expired":
+      return reply("approval_timeout");
+    case "busy":
+      return reply("too_many_approvals");
+    case "unasked":
+      return reply("policy_denied", { reason: "nobody_to_ask" });
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * Everything of one sandbox that is open upstream, so that a policy that tightens closes what it no longer allows, and
+ * so that the tunnels can be counted.
+ */
+
+/** Something open. */
+export interface Open {
+  /** Asks the policy again. */
+  allowed(): boolean;
+  close(): void;
+}
+
+/** The open ones. */
+export class OpenSet {
+  private readonly entries = new Set<Open>();
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** Adds; returns its removal. */
+  add(entry: Open): () => void {
+    this.entries.add(entry);
+    return () => this.entries.delete(entry);
+  }
+
+  /** Judges all again; returns how many were closed. */
+  judge(): number {
+    let closed = 0;
+    for (const entry of [...this.entries]) {
+      if (entry.allowed()) continue;
+      this.entries.delete(entry);
+      entry.close();
+      closed++;
+    }
+    return closed;
+  }
+
+  /** Closes all. */
+  closeAll(): void {
+    for (const entry of [...this.entries]) entry.close();
+    this.entries.clear();
+  }
+}

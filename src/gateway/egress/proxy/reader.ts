@@ -1,0 +1,130 @@
+/**
+ * Pulls bytes out of a stream only when somebody wants them, so that a peer who isn't read can't send: request heads
+ * with their limits, pieces of bodies, first bytes of tunnels. Owns the stream's reading side until `release`.
+ */
+import type { Duplex } from "node:stream";
+import { findHeadEnd } from "./head.ts";
+import type { ProxyLimits } from "./limits.ts";
+
+/** What became of the wait for a head. `closed`: no byte of a head came. */
+export type HeadRead =
+  | { readonly kind: "head"; readonly bytes: Buffer }
+  | { readonly kind: "closed" | "truncated" | "timeout" | "too_large" | "bad_line_ending" };
+
+/** A reader. One per stream at a time. */
+export class ByteReader {
+  private readonly stream: Duplex;
+  private held: Buffer | undefined;
+  private wake: (() => void) | undefined;
+  private readonly notify = () => this.wake?.();
+  /** Bytes handed out so far, for the audit. */
+  taken = 0;
+
+  constructor(stream: Duplex) {
+    this.stream = stream;
+    for (const event of ["readable", "end", "close", "error"]) stream.on(event, this.notify);
+  }
+
+  /** Stops listening; what was read but not used is put back. The stream flows for whoever listens next. */
+  release(): void {
+    for (const event of ["readable", "end", "close", "error"]) this.stream.off(event, this.notify);
+    if (this.held && !this.stream.destroyed) this.stream.unshift(this.held);
+    this.held = undefined;
+  }
+
+  /** Puts bytes back in front. */
+  unread(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.taken -= bytes.length;
+    this.held = this.held ? Buffer.concat([bytes, this.held]) : bytes;
+  }
+
+  /** The next bytes, whatever came; undefined at the end or after `timeoutMs`. */
+  async bytes(timeoutMs?: number): Promise<Buffer | undefined> {
+    const until = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
+    for (;;) {
+      const now = this.take();
+      if (now) return now;
+      if (this.ended || !(await this.more(until))) return undefined;
+    }
+  }
+
+  /** The next request head, up to and with its empty line; what follows it stays unread. */
+  async head(limits: ProxyLimits, idleMs: number): Promise<HeadRead> {
+    let head = await this.bytes(idleMs);
+    if (!head) return { kind: "closed" };
+    const until = performance.now() + limits.headMs;
+    let scanned = 0;
+    for (;;) {
+      const end = findHeadEnd(head, Math.max(0, scanned - 1));
+      if (end === "bad_line_ending") return { kind: end };
+      if (typeof end === "number" && end <= limits.headBytes) {
+        this.unread(head.subarray(end));
+        return { kind: "head", bytes: head.subarray(0, end) };
+      }
+      if (head.length > limits.headBytes) return { kind: "too_large" };
+      scanned = head.length;
+      const piece = this.take();
+      if (piece) head = Buffer.concat([head, piece]);
+      else if (this.ended) return { kind: "truncated" };
+      else if (!(await this.more(until))) return { kind: "timeout" };
+    }
+  }
+
+  /** True when nothing more will come. */
+  get ended(): boolean {
+    return this.held === undefined && (this.stream.readableEnded || this.stream.destroyed);
+  }
+
+  /**
+   * Watches for the client's end while somebody else is waited for (a held connection): the signal aborts then, or with
+   * `gone`. A client that has sent more can't be watched further. `sending`: it may still send a body, so nothing is
+   * read and only `gone` counts.
+   */
+  watchEnd(gone: AbortSignal, sending = false): { readonly signal: AbortSignal; stop(): void } {
+    if (sending) return { signal: gone, stop: () => {} };
+    const left = new AbortController();
+    const leave = () => left.abort();
+    const look = () => {
+      const bytes = this.held ? undefined : this.take();
+      if (bytes) this.unread(bytes);
+      if (this.held) this.wake = undefined;
+      else if (this.ended) leave();
+    };
+    this.wake = look;
+    gone.addEventListener("abort", leave, { once: true });
+    if (gone.aborted) leave();
+    else look();
+    return {
+      signal: left.signal,
+      stop: () => {
+        this.wake = undefined;
+        gone.removeEventListener("abort", leave);
+      },
+    };
+  }
+
+  private take(): Buffer | undefined {
+    const bytes =
+      this.held ?? (this.stream.destroyed ? undefined : (this.stream.read() as Buffer | null)) ?? undefined;
+    this.held = undefined;
+    if (bytes) this.taken += bytes.length;
+    return bytes;
+  }
+
+  /** Waits for the stream to say something; false when the time is up. */
+  private more(until: number | undefined): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer =
+        until === undefined
+          ? undefined
+          : setTimeout(() => settle(false), Math.max(1, until - performance.now()));
+      const settle = (value: boolean) => {
+        this.wake = undefined;
+        clearTimeout(timer);
+        resolve(value);
+      };
+      this.wake = () => settle(true);
+    });
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The egress proxy of one sandbox, behind one listening socket: the socket is the identity, nothing in a request is.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import type { Logger } from "../../../lib/logging.ts";
+import type { Guard } from "../guard/index.ts";
+import { type Shared, serveConnection } from "./connection.ts";
+import { Gatekeeper } from "./gatekeeper.ts";
+import { DEFAULT_LIMITS, type ProxyLimits } from "./limits.ts";
+import { OpenSet } from "./open.ts";
+import {
+  type Approver,
+  type AuditPort,
+  type Connector,
+  type InferencePort,
+  NO_APPROVER,
+  type PolicyPort,
+  type ProgramLookup,
+  tcpConnector,
+} from "./ports.ts";
+import { finishWith, reply, replyBytes } from "./replies.ts";
+
+/** What a sandbox's proxy is made of. */
+export interface EgressOptions {
+  readonly sandboxId: string;
+  readonly policy: PolicyPort;
+  readonly guard: Guard;
+  readonly audit: AuditPort;
+  readonly logger: Logger;
+  readonly approver?: Approver;
+  readonly connector?: Connector;
+  readonly inference?: InferencePort;
+  readonly programOf?: ProgramLookup;
+  readonly limits?: Partial<ProxyLimits>;
+}
+
+/** A listening server, plus what the gateway needs to end it. */
+export type EgressServer = Server & { closeAllConnections(): void };
+
+/** Makes the server; the caller lets it listen. */
+export function createEgressServer(options: EgressOptions): EgressServer {
+  const {
+    sandboxId,
+    policy,
+    guard,
+    audit,
+    logger,
+    connector = tcpConnector,
+    approver = NO_APPROVER,
+  } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const open = new OpenSet();
+  const clients = new Set<Socket>();
+  const shared: Shared = {
+    gatekeeper: new Gatekeeper({ sandboxId, policy, guard, approver, audit, connector, limits }),
+    limits,
+    open,
+    ...(options.inference ? { inference: options.inference } : {}),
+    ...(options.programOf ? { programOf: options.programOf } : {}),
+  };
+
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    clients.add(socket);
+    socket.once("close", () => clients.delete(socket));
+    if (clients.size > limits.connections)
+      return finishWith(socket, replyBytes(reply("too_many_connections")));
+    serveConnection(socket, shared).catch((err: unknown) => {
+      logger.error({ err, sandboxId }, "egress connection failed");
+      socket.destroy();
+    });
+  });
+  const stopWatching = policy.onChange(() => {
+    const closed = open.judge();
+    if (closed > 0) logger.info({ sandboxId, closed }, "open connections closed by a policy change");
+  });
+  server.once("close", stopWatching);
+  return Object.assign(server, {
+    closeAllConnections() {
+      open.closeAll();
+      for (const socket of clients) socket.destroy();
+    },
+  });
+}

@@ -1,0 +1,97 @@
+/**
+ * CONNECT: admitted, dialled, answered 200, then judged by its first bytes before upstream sees any. What goes through
+ * afterwards is either opaque (TLS to the named host) or requests that are judged one by one.
+ */
+import type { Authority } from "../guard/index.ts";
+import { type Client, ESTABLISHED, type Inside, type Shared } from "./client.ts";
+import { judgeFirstBytes } from "./first-bytes.ts";
+import { relay } from "./relay.ts";
+import { type Reply, reply } from "./replies.ts";
+
+/** Port whose tunnels can only hold TLS. */
+const TLS_PORT = 443;
+
+/** Opens a tunnel and serves it to its end. `refuse` answers and ends the connection; `serve` reads requests inside. */
+export async function openTunnel(
+  client: Client,
+  authority: Authority,
+  shared: Shared,
+  refuse: (answer: Reply) => void,
+  serve: (inside: Inside) => Promise<void>,
+): Promise<void> {
+  const { socket, reader, binary } = client;
+  const { gatekeeper, limits, open } = shared;
+  if (open.size >= limits.tunnels) return refuse(reply("too_many_connections"));
+  const wanted = { authority, scheme: "tunnel" as const, ...(binary === undefined ? {} : { binary }) };
+  const started = performance.now();
+
+  const left = reader.watchEnd(client.gone);
+  const admitted = await gatekeeper.admit(wanted, left.signal);
+  if (!admitted.ok) return refuse(admitted.reply);
+  const { decision, until } = admitted;
+  if (decision.inspect && authority.port === TLS_PORT) {
+    return refuse(
+      (
+        await gatekeeper.refuse(
+          { ...admitted.row, reason: "inspection_unavailable" },
+          reply("inspection_unavailable"),
+        )
+      ).reply,
+    );
+  }
+  const dialled = await gatekeeper.dial(admitted, left.signal);
+  left.stop();
+  if (!dialled.ok) return refuse(dialled.reply);
+  const upstream = dialled.socket;
+
+  let settled = decision.layer === "standing" || decision.layer === "session";
+  const remove = open.add({
+    allowed: () => {
+      const now = gatekeeper.decide(wanted).decision;
+      if (now.verdict === "allow") settled = true;
+      // What a person let through just now may not have become a rule or grant yet; once it has, that decides.
+      return now.verdict === "allow" || (now.verdict === "ask" && !settled);
+    },
+    close: () => {
+      upstream.destroy();
+      socket.destroy();
+    },
+  });
+  const expire = () => upstream.destroy();
+  until?.addEventListener("abort", expire, { once: true });
+  if (until?.aborted) expire();
+  upstream.once("close", () => {
+    remove();
+    until?.removeEventListener("abort", expire);
+    gatekeeper.closed(admitted.row, upstream.bytesWritten, upstream.bytesRead, performance.now() - started);
+  });
+  if (socket.destroyed) return void upstream.destroy();
+  socket.once("close", () => upstream.destroy());
+
+  socket.write(ESTABLISHED);
+  if (!decision.opaque) {
+    const first = await judgeFirstBytes(reader, authority, decision, limits);
+    if (first.kind === "http") {
+      const inside: Inside = { authority, tls: false, granted: decision.layer !== "standing", upstream };
+      return serve(inside);
+    }
+    if (first.kind !== "tls" || decision.inspect) {
+      const reason =
+        first.kind === "refused"
+          ? first.reason
+          : first.kind === "closed"
+            ? undefined
+            : "inspection_unavailable";
+      if (reason)
+        await gatekeeper.refuse(
+          { ...admitted.row, reason, ...("sni" in first ? { sni: first.sni } : {}) },
+          reply("policy_denied"),
+        );
+      upstream.destroy();
+      socket.destroy();
+      return;
+    }
+  }
+  reader.release();
+  await relay(socket, upstream, limits.idleMs);
+}
