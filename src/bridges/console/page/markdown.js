@@ -1,3 +1,4 @@
+// @ts-nocheck Browser code: the project's types are those of Node.
 /**
  * A message's tree (mdast, made by the bridge) as DOM. Builds nodes and sets text only: nothing that an agent writes is
  * ever parsed as HTML, no image is made, and a link is one only when it is plain web or mail.

@@ -37,7 +37,8 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   "unknown-code": "Something happened that I have no words for (`{code}`). Please try again.",
   "agent-failed": "Your agent could not finish this. Please try again.",
   "agent-error": "Your agent reported an error. Please try again, or start a fresh conversation with /new.",
-  "agent-refused": "Your agent refused to start on this. Please try again, or start a fresh conversation with /new.",
+  "agent-refused":
+    "Your agent refused to start on this. Please try again, or start a fresh conversation with /new.",
   "agent-crashed": "Your agent stopped unexpectedly. It starts afresh with your next message.",
   "agent-stopped": "Your agent was stopped while it worked on this. It starts afresh with your next message.",
   "agent-start": "Your agent could not be started. Please try again in a minute.",
@@ -48,7 +49,8 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   interrupted:
     "Your agent was restarted while it worked on this. Some of the work may be done; I did not repeat it. Send the message again if you want me to.",
   "out-of-memory": "Your agent ran out of memory and was stopped. It starts afresh with your next message.",
-  "disk-full": "Your agent's disk space is used up. Ask it to delete something, or ask the operator for more.",
+  "disk-full":
+    "Your agent's disk space is used up. Ask it to delete something, or ask the operator for more.",
   "time-limit": "This took longer than a turn may take, so it was stopped. Try it in smaller steps.",
   "turn-timeout": "This took longer than a turn may take, so it was stopped. Try it in smaller steps.",
   "waking-timeout": "Your agent did not start in time. Please try again in a minute.",

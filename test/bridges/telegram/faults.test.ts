@@ -1,0 +1,211 @@
+/**
+ * The network fails at every request of an answer, in every way: each accepted message must end in exactly one visible
+ * final, with at most one stray placeholder, which is counted.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Fault, FaultKind } from "../../fakes/telegram/index.ts";
+import { until } from "../tiny-worker.ts";
+import { ANN, BOB, type Setup, setUp } from "./setup.ts";
+
+interface Row {
+  fault: FaultKind;
+  point: string;
+  finals: number;
+  strays: number;
+  onlyAnchors: boolean;
+  came: number;
+}
+
+/** Every way in which a request may fail,. */
+const KINDS: { kind: FaultKind; more?: Partial<Fault> }[] = [
+  { kind: "reset-before-apply" },
+  { kind: "apply-then-reset" },
+  { kind: "apply-then-502" },
+  { kind: "delay", more: { ms: 1_500 } },
+  { kind: "429", more: { retryAfter: 1 } },
+  { kind: "error", more: { code: 500, description: "Internal Server Error" } },
+];
+const POINTS = [
+  { point: "anchor", fault: { method: "sendMessage" } },
+  { point: "final", fault: { method: "editMessageText", match: "THE FINAL" } },
+  { point: "preview edit", fault: { method: "editMessageText", match: "half of it" } },
+  { point: "first anchor of a stream", fault: { method: "sendMessage" } },
+  { point: "second part", fault: { method: "editMessageText", match: "SECOND PART" } },
+];
+
+describe("telegram faults", () => {
+  let s: Setup;
+  let user = 2_000;
+  const results: object[] = [];
+  before(async () => {
+    s = await setUp(async (turn, show) => {
+      show("working");
+      if (turn.text.includes("stream") || turn.text.includes("preview")) {
+        show("text", "half of it");
+        // Long enough for a preview whose request times out.
+        await sleep(1_300);
+      }
+      const long = turn.text.includes("second part") ? `\n\n${"filler ".repeat(700)}\n\nSECOND PART` : "";
+      return { kind: "final", markdown: `THE FINAL of ${turn.text}${long}` };
+    });
+    await s.bridge.close();
+    const allowedUsers = new Set(
+      Array.from({ length: 500 }, (_, i) => String(2_000 + i)).concat(String(ANN), String(BOB)),
+    );
+    s.bridge = await s.start({ allowedUsers, requestTimeoutMs: 700, owner: "bridge-b" });
+  });
+  after(async () => {
+    console.log(results.map((row) => JSON.stringify(row)).join("\n"));
+    await s.close();
+  });
+
+  const visible = (chat: number) => s.fake.bot.fromBot(chat);
+  const unknownTotal = () => s.bridge.status().counters["outbox_unknown_total"] ?? 0;
+
+  describe("at every request of an answer", () => {
+    const rows: Row[] = [];
+    before(async () => {
+      // All at once, each in a chat of its own: most of the time is waiting for time-outs.
+      const cases = POINTS.flatMap((at) => KINDS.map((how) => ({ ...at, ...how })));
+      const counted = unknownTotal();
+      rows.push(...(await Promise.all(cases.map((one) => runCase(one, ++user)))));
+      unknown = unknownTotal() - counted;
+    });
+    let unknown = 0;
+
+    for (const { point } of POINTS) {
+      for (const { kind } of KINDS) {
+        it(`${kind} at the ${point}: one final`, () => {
+          const row = rows.find((one) => one.point === point && one.fault === kind)!;
+          results.push(row);
+          assert.equal(row.came, 1, "the trouble really came");
+          assert.equal(row.finals, 1, JSON.stringify(row));
+          assert.ok(row.strays <= 1 && row.onlyAnchors, JSON.stringify(row));
+          if (kind === "429") assert.equal(row.strays, 0);
+        });
+      }
+    }
+    it("counts every placeholder that may be there twice, and nothing else", () => {
+      const strays = rows.reduce((sum, row) => sum + row.strays, 0);
+      const uncertain = rows.filter((row) => row.point.includes("anchor") && row.fault !== "429").length;
+      results.push({ strays, unknown, uncertain });
+      assert.ok(strays <= unknown, `${strays} strays, ${unknown} counted`);
+      assert.equal(unknown, uncertain);
+    });
+  });
+
+  async function runCase(one: (typeof POINTS)[number] & (typeof KINDS)[number], chat: number): Promise<Row> {
+    const { point, kind, fault, more } = one;
+    const { method, match = "" } = fault as { method: string; match?: string };
+    s.fake.bot.fault({ kind, ...more, method, match: `"chat_id":${chat}\\b.*${match}` });
+    s.fake.bot.say(chat, `${point} ${kind}`);
+    const finals = () => visible(chat).filter((m) => m.text.startsWith("THE FINAL"));
+    const whole = () => point !== "second part" || visible(chat).some((m) => m.text.includes("SECOND PART"));
+    await until(() => finals().length > 0 && whole(), 20_000, "a final");
+    // Whatever is still under way may arrive now: a late edit must not replace the final.
+    await sleep(2_500);
+    const strays = visible(chat).filter(
+      (m) => !m.text.startsWith("THE FINAL") && !m.text.includes("SECOND PART"),
+    );
+    return {
+      fault: kind,
+      point,
+      finals: finals().length,
+      strays: strays.length,
+      onlyAnchors: strays.every((m) => m.text === "…"),
+      came: s.fake.bot
+        .callsOf(method)
+        .filter((call) => call.fault === kind && call.params["chat_id"] === chat).length,
+    };
+  }
+
+  it("waits as long as a 429 asks, and holds up nobody else", async () => {
+    s.fake.bot.fault({ kind: "429", method: "sendMessage", retryAfter: 2, match: `"chat_id":"?${ANN}` });
+    const asked = Date.now();
+    s.fake.bot.say(ANN, "limited");
+    s.fake.bot.say(BOB, "not limited");
+    await until(
+      () => visible(BOB).some((m) => m.text.startsWith("THE FINAL")),
+      1_500,
+      "the other chat's final",
+    );
+    await until(
+      () => visible(ANN).some((m) => m.text.startsWith("THE FINAL")),
+      6_000,
+      "the limited chat's final",
+    );
+    assert.ok(Date.now() - asked >= 2_000);
+    const sends = s.fake.bot
+      .callsOf("sendMessage")
+      .filter((call) => String(call.params["chat_id"]) === String(ANN));
+    assert.equal(sends.length, 2, "it did not ask again in between");
+  });
+
+  it("falls back to plain text when Telegram can't parse our markup", async () => {
+    const description = "Bad Request: can't parse entities: Unsupported start tag";
+    s.fake.bot.fault({
+      kind: "error",
+      code: 400,
+      description,
+      method: "editMessageText",
+      match: "THE FINAL",
+    });
+    await s.ask(ANN, "plain *please*", /THE FINAL of plain please/);
+    assert.equal(s.fake.bot.callsOf("editMessageText").at(-1)?.params["parse_mode"], undefined);
+  });
+
+  it("says honestly that an answer can't be shown", async () => {
+    const description = "Bad Request: SOMETHING_NEW";
+    s.fake.bot.fault({
+      kind: "error",
+      code: 400,
+      description,
+      method: "editMessageText",
+      match: "THE FINAL",
+      times: 2,
+    });
+    await s.ask(ANN, "unshowable", /this chat refuses to show it/);
+  });
+
+  it("posts a new message when its own was deleted", async () => {
+    const { messageId } = s.fake.bot.say(ANN, "stream, then deleted");
+    const preview = await until(() => visible(ANN).find((m) => m.id > messageId && m.text === "half of it"));
+    s.fake.bot.deleteForBoth(ANN, preview.id);
+    await until(
+      () => visible(ANN).some((m) => m.id > messageId && m.text.startsWith("THE FINAL of stream, then")),
+      6_000,
+    );
+  });
+
+  it("gives up on a chat that blocked the bot, and only on that", async () => {
+    s.fake.bot.say(BOB, "stream then block");
+    await sleep(500);
+    s.fake.bot.block(BOB);
+    await until(() => (s.bridge.status().counters["outbox_refused_total"] ?? 0) >= 1, 6_000, "refused");
+    s.fake.bot.block(BOB, false);
+    await s.ask(BOB, "back again", /THE FINAL of back again/);
+    assert.ok(!visible(BOB).some((m) => m.text.includes("stream then block")));
+  });
+
+  it("takes each update once, however often Telegram delivers it", async () => {
+    s.fake.bot.fault({ kind: "duplicate-delivery", method: "getUpdates", times: 3 });
+    for (const text of ["d1", "d2", "d3"]) await s.ask(ANN, text, new RegExp(`THE FINAL of ${text}`));
+    await sleep(500);
+    for (const text of ["d1", "d2", "d3"])
+      assert.equal(s.worker.texts.filter((t) => t === text).length, 1, text);
+  });
+
+  it("keeps polling through resets, 502, 429 and garbage", async () => {
+    for (const kind of ["reset-before-apply", "apply-then-502", "apply-then-reset"] as const)
+      s.fake.bot.fault({ kind, method: "getUpdates" });
+    s.fake.bot.fault({ kind: "429", method: "getUpdates", retryAfter: 1 });
+    for (const text of ["first through", "then through", "last through"]) {
+      await s.ask(ANN, text, new RegExp(`THE FINAL of ${text}`), 15_000);
+      await sleep(800);
+    }
+    assert.equal(s.fake.bot.clearFaults(), 0, "all troubles came");
+    assert.equal(s.worker.texts.filter((t) => t.endsWith(" through")).length, 3);
+  });
+});
