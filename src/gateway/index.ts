@@ -4,9 +4,9 @@
 import { InferenceConfig } from "./config.ts";
 import { PROVIDERS } from "./inference/providers.ts";
 
-export { InferenceConfig, Target } from "./config.ts";
+export { InferenceConfig } from "./config.ts";
 export type { EgressDecider, EgressDecision, EgressRequest } from "./egress/decider.ts";
-export { PROVIDERS, type Provider, type ProviderName, providerOf } from "./inference/providers.ts";
+export { type Provider, type ProviderName, providerOf } from "./inference/providers.ts";
 export type {
   LauncherPort,
   ProfilesPort,
