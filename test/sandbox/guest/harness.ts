@@ -219,7 +219,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       if (guest.exitCode === null && guest.signalCode === null) {
         const gone = new Promise((resolve) => guest.once("exit", resolve));
         guest.kill("SIGTERM");
-        await Promise.race([gone, sleep(8_000)]);
+        await Promise.race([gone, sleep(8_000, undefined, { ref: false })]);
         guest.kill("SIGKILL");
       }
       host.close();
