@@ -142,6 +142,11 @@ export class FakeDriver implements SandboxDriver {
     return info;
   }
 
+  /** A sandbox ended by itself. */
+  protected ended(id: string, why: string): void {
+    this.#stopped(id, why);
+  }
+
   #stopped(id: string, lastStop: string): void {
     this.guests.get(id)?.kill();
     this.#set({ ...this.#get(id), state: "stopped", bootId: "", pid: 0, startTime: 0, lastStop });

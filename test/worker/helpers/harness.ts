@@ -33,16 +33,16 @@ export class Harness {
   readonly #clients: LauncherClient[] = [];
   #updates = 0;
 
-  private constructor(redis: TestRedis) {
+  private constructor(redis: TestRedis, driverOf: (paths: Paths) => FakeDriver) {
     this.redis = redis;
     this.paths = pathsOf(redis.home);
-    this.driver = new FakeDriver(this.paths);
+    this.driver = driverOf(this.paths);
     this.bridge = redis.store("bridge-console");
     this.#server = this.#launcher();
   }
 
-  static async start(): Promise<Harness> {
-    const harness = new Harness(await startTestRedis());
+  static async start(driverOf = (paths: Paths) => new FakeDriver(paths)): Promise<Harness> {
+    const harness = new Harness(await startTestRedis(), driverOf);
     mkdirSync(dirname(harness.paths.launcher.workerSocket), { recursive: true });
     await harness.#server.listen();
     await harness.bridge.ready();
@@ -169,8 +169,13 @@ export class Harness {
     return [...this.driver.guests.values()].flatMap((guest) => guest.violations);
   }
 
+  /** Workers of this process. */
+  async closeWorkers(): Promise<void> {
+    for (const worker of this.#workers.splice(0)) await worker.close();
+  }
+
   async stop(): Promise<void> {
-    for (const worker of this.#workers) await worker.close();
+    await this.closeWorkers();
     for (const client of this.#clients) client.close();
     for (const child of this.#children)
       if (child.exitCode === null && child.signalCode === null) {
