@@ -7,6 +7,7 @@ export { BridgeCore, type BridgeStore, bridgeStoreOf } from "./core.ts";
 export { handleInbound, type InboundDeps, type InboundMessage, type InboundOutcome } from "./inbound.ts";
 export { type Blocks, parseMarkdown } from "./markdown/parse.ts";
 export { listMarker, plainInline, plainText } from "./markdown/plain.ts";
+export { pause } from "./pause.ts";
 export type {
   BridgePlatform,
   Capabilities,

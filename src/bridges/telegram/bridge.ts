@@ -15,6 +15,7 @@ import {
   backoffMs,
   bridgeStoreOf,
   handleInbound,
+  pause,
   sentence,
 } from "../core/index.ts";
 import { handleTap, type TapAnswer } from "./callbacks.ts";
@@ -183,7 +184,7 @@ class Bridge {
         const ms = backoffMs(failures);
         const code = outcome.kind === "ok" ? "" : outcome.code;
         this.options.logger.warn({ code, retryInMs: ms }, "Telegram not reachable; trying again");
-        await new Promise((resolve) => setTimeout(resolve, ms));
+        await pause(ms, this.closing.signal);
       }
     }
   }

@@ -6,7 +6,7 @@
 import { type Api, GrammyError } from "grammy";
 import type { Update } from "grammy/types";
 import type { Logger } from "../../lib/logging.ts";
-import { backoffMs } from "../core/index.ts";
+import { backoffMs, pause } from "../core/index.ts";
 import { ALLOWED_UPDATES } from "./inbound.ts";
 import { networkCode } from "./outcome.ts";
 
@@ -190,17 +190,4 @@ function laneOf(update: Update): string {
   const chat = update.message?.chat.id ?? update.callback_query?.message?.chat.id;
   // A tap must not wait behind a message that can't be stored.
   return update.callback_query ? `tap:${update.update_id}` : `chat:${chat ?? update.update_id}`;
-}
-
-function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    }
-    if (signal?.aborted) done();
-    else signal?.addEventListener("abort", done);
-  });
 }
