@@ -18,9 +18,10 @@ export function prettyLines(options: {
   });
   return (line) => {
     try {
-      const { level } = JSON.parse(line) as { level?: string };
-      if (LEVELS.indexOf(level ?? "info") < lowest) return undefined;
-      return pretty(line);
+      const { err, ...fields } = JSON.parse(line) as { level?: string; err?: { message?: string } };
+      if (LEVELS.indexOf(fields.level ?? "info") < lowest) return undefined;
+      // The stack is in the file; here one line says what happened.
+      return pretty(JSON.stringify(err === undefined ? fields : { ...fields, reason: err.message }));
     } catch {
       return undefined;
     }

@@ -59,6 +59,8 @@ async function main(): Promise<void> {
     code: number,
     limitMs?: number,
   ) => {
+    // A drain that hangs must not outlive the supervisor: a later, shorter limit counts.
+    if (ending && limitMs !== undefined) setTimeout(() => process.exit(code), limitMs).unref();
     if (ending) return;
     ending = true;
     logger.info({ why }, "ending");

@@ -95,6 +95,21 @@ describe("supervisor", () => {
     });
   }
 
+  it("brings a killed Redis back with everything in it", async () => {
+    const pid = await service.pidOf("redis");
+    await service.kill("redis");
+    await waitUntil(
+      async () => (await service.status()).redis.pid !== pid,
+      10_000,
+      () => service.stderr(),
+    );
+    assert.match((await service.ask("What is 3+4?")).markdown, /7/);
+    assert.equal(
+      (await service.status()).services.every(({ restarts }) => restarts <= 1),
+      true,
+    );
+  });
+
   it("a killed supervisor takes its processes along, but neither Redis nor the agent; the next one adopts both", async () => {
     const old = await service.status();
     const [sandbox] = (await service.sandboxes()).filter(({ state }) => state === "running");

@@ -3,8 +3,8 @@ import { consoleClient } from "../../bridges/console/index.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
 import { EXIT, report, say } from "../io.ts";
 
-/** Asks and prints; returns the exit code. */
-export async function askOnce(consoleSocket: string, text: string): Promise<number> {
+/** Asks and prints; returns the exit code. Gives up, silently, when the signal says so. */
+export async function askOnce(consoleSocket: string, text: string, signal: AbortSignal): Promise<number> {
   let last = "";
   const status = (line: string) => {
     if (line !== "" && line !== last) say(`· ${line}`);
@@ -15,6 +15,7 @@ export async function askOnce(consoleSocket: string, text: string): Promise<numb
     const answer = await consoleClient(consoleSocket).ask(text, {
       chat: "once",
       timeoutMs,
+      signal,
       onDraft: (draft) => status(draft.status),
     });
     if (answer.kind !== "final") {
@@ -24,6 +25,6 @@ export async function askOnce(consoleSocket: string, text: string): Promise<numb
     process.stdout.write(`${answer.markdown}\n`);
     return EXIT.ok;
   } catch (error) {
-    return report(error);
+    return signal.aborted ? EXIT.failed : report(error);
   }
 }

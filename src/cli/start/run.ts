@@ -57,7 +57,9 @@ export async function runStart(service: string | undefined, options: StartOption
   for (const warning of supervisor.status.warnings.filter((text) => !installation.notices.includes(text)))
     say(`! ${warning}`);
   if (options.once !== undefined) {
-    const code = await askOnce(installation.paths.consoleSocket, options.once);
+    const asking = new AbortController();
+    void supervisor.ended.then(() => asking.abort());
+    const code = await askOnce(installation.paths.consoleSocket, options.once, asking.signal);
     await supervisor.stop({ sandboxes: true });
     process.exit(interrupted ? 130 : code);
   }

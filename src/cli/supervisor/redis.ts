@@ -6,10 +6,17 @@ import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "../../lib/logging.ts";
-import { aclFile, openStore, type RedisRole, startEmbeddedRedis } from "../../store/index.ts";
+import {
+  aclFile,
+  type EmbeddedRedis,
+  openStore,
+  type RedisRole,
+  startEmbeddedRedis,
+} from "../../store/index.ts";
 import type { Installation } from "./installation.ts";
 import { REDIS_PASSWORD, type RedisAccess } from "./messages.ts";
 import { ensurePassword, writeSecret } from "./secrets.ts";
+import { startTimeOf } from "./survivors.ts";
 import type { Owner } from "./users.ts";
 
 /** Processes that log in, the role of each, and whose user its password file belongs to. */
@@ -27,11 +34,15 @@ export interface ServiceRedis {
   access: RedisAccess;
   /** For `nemoclaw status`. */
   where: string;
-  pid: number;
-  adopted: boolean;
+  readonly pid: number;
+  readonly adopted: boolean;
   /** Ends the embedded server; an external one is left alone. */
   stop(): Promise<void>;
 }
+
+/** How often the embedded server is looked at, and the pause between attempts to bring it back. */
+const LOOK_MS = 200;
+const RETRY_MS = 1_000;
 
 /** Makes Redis ready for every process. @throws Fault `redis-…` */
 export async function startRedis(installation: Installation, logger: Logger): Promise<ServiceRedis> {
@@ -56,13 +67,9 @@ async function startEmbedded(
     })),
   });
   const supervisor = { username: "supervisor", password: passwords[0]!.password };
-  const redis = await startEmbeddedRedis({
-    paths,
-    aclFile: acl,
-    supervisor,
-    logger,
-    ...(root ? users.redis : {}),
-  });
+  const start = () =>
+    startEmbeddedRedis({ paths, aclFile: acl, supervisor, logger, ...(root ? users.redis : {}) });
+  const redis = await start();
   const store = openStore({
     socketPath: redis.socketPath,
     ...supervisor,
@@ -76,13 +83,66 @@ async function startEmbedded(
   } finally {
     await store.close();
   }
-  return {
-    access: {},
-    where: redis.socketPath,
-    pid: redis.pid,
-    adopted: redis.adopted,
-    stop: () => redis.stop(),
-  };
+  return new KeptRedis(redis, start, logger);
+}
+
+/** The home's server, brought back when it dies: everything that it acknowledged is in its append-only file. */
+class KeptRedis implements ServiceRedis {
+  readonly access: RedisAccess = {};
+  readonly adopted: boolean;
+  readonly #start: () => Promise<EmbeddedRedis>;
+  readonly #logger: Logger;
+  #redis: EmbeddedRedis;
+  #timer: NodeJS.Timeout | undefined;
+  #startTime: string | undefined;
+  #reviving: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(redis: EmbeddedRedis, start: () => Promise<EmbeddedRedis>, logger: Logger) {
+    this.#redis = redis;
+    this.#start = start;
+    this.#logger = logger;
+    this.adopted = redis.adopted;
+    this.#startTime = startTimeOf(redis.pid);
+    this.#watch(LOOK_MS);
+  }
+
+  get where(): string {
+    return this.#redis.socketPath;
+  }
+
+  get pid(): number {
+    return this.#redis.pid;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#reviving;
+    await this.#redis.stop();
+  }
+
+  #watch(ms: number): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      if (startTimeOf(this.#redis.pid) === this.#startTime) return this.#watch(LOOK_MS);
+      this.#reviving = this.#revive();
+    }, ms);
+    this.#timer.unref();
+  }
+
+  async #revive(): Promise<void> {
+    this.#logger.error({ redisPid: this.#redis.pid }, "redis died, bringing it back");
+    try {
+      this.#redis = await this.#start();
+      this.#startTime = startTimeOf(this.#redis.pid);
+      this.#logger.info({ redisPid: this.#redis.pid }, "redis is back");
+      this.#watch(LOOK_MS);
+    } catch (error) {
+      this.#logger.error({ err: error }, "redis can't be brought back");
+      this.#watch(RETRY_MS);
+    }
+  }
 }
 
 async function useExternal(installation: Installation, text: string, logger: Logger): Promise<ServiceRedis> {

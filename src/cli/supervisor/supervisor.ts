@@ -81,6 +81,7 @@ export class Supervisor {
   }
 
   get status(): ServiceStatus {
+    const redis = this.#redis;
     const services = [...this.#children.values()].map((child) => child.status);
     const allReady = this.#started && services.every((service) => service.state === "ready");
     return {
@@ -89,7 +90,7 @@ export class Supervisor {
       version,
       home: this.#installation.paths.home,
       startedAt: this.#startedAt.toISOString(),
-      redis: this.#redis ?? { where: "", pid: 0, adopted: false },
+      redis: { where: redis?.where ?? "", pid: redis?.pid ?? 0, adopted: redis?.adopted ?? false },
       services,
       layers: this.#sandboxes.layers,
       warnings: this.#warnings,
