@@ -3,8 +3,6 @@
  * npm verifies each package against the lock's sha512; this file must never weaken that.
  */
 import { spawn } from "node:child_process";
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 
 /** What a run of npm ended with. */
 export interface NpmResult {
@@ -27,7 +25,7 @@ const PROGRESS_MS = 5_000;
 export async function npmCi(
   npm: readonly string[],
   dir: string,
-  onTick: (done: number, seconds: number) => void,
+  onTick: (seconds: number) => void,
 ): Promise<NpmResult> {
   const [command = "npm", ...leading] = npm;
   const started = performance.now();
@@ -42,11 +40,7 @@ export async function npmCi(
   };
   child.stdout.on("data", keep);
   child.stderr.on("data", keep);
-  const timer = setInterval(() => {
-    void countPackages(join(dir, "node_modules")).then((n) =>
-      onTick(n, (performance.now() - started) / 1000),
-    );
-  }, PROGRESS_MS);
+  const timer = setInterval(() => onTick((performance.now() - started) / 1000), PROGRESS_MS);
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
       child.on("error", reject);
@@ -65,13 +59,4 @@ function cleanEnv(): NodeJS.ProcessEnv {
   const inherited =
     /^(npm_(package|lifecycle)_|npm_(command|execpath|node_execpath)$|npm_config_(local_prefix|prefix|global_prefix)$|INIT_CWD$|NODE_OPTIONS$)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !inherited.test(name)));
-}
-
-/** Top-level packages present so far; scopes count by their members. */
-async function countPackages(nodeModules: string): Promise<number> {
-  const names = await readdir(nodeModules).catch(() => []);
-  const scoped = await Promise.all(
-    names.filter((n) => n.startsWith("@")).map((n) => readdir(join(nodeModules, n)).catch(() => [])),
-  );
-  return names.filter((n) => !n.startsWith("@") && !n.startsWith(".")).length + scoped.flat().length;
 }

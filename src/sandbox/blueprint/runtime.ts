@@ -94,8 +94,8 @@ async function install(
   onProgress?.(
     `Installing the agent runtime: ${agent.package} ${agent.version}, ${blueprint.packages} packages …`,
   );
-  const result = await npmCi(npm, temp, (done, seconds) => {
-    onProgress?.(`  ${Math.round(seconds)} s, ${done} package folders so far`);
+  const result = await npmCi(npm, temp, (seconds) => {
+    onProgress?.(`  ${Math.round(seconds)} s: fetching, checking and unpacking (a minute or so)`);
   });
   if (!result.ok) {
     throw new Fault({
