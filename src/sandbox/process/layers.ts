@@ -77,7 +77,10 @@ export function judgeEvidence(evidence: Evidence): Layer[] {
     ),
     layer(
       "landlock",
-      is("stage", "0") && is("agent-control-dir", EACCES) && is("agent-home", "done"),
+      is("stage", "0") &&
+        is("agent-root-dir", EACCES) &&
+        is("agent-init-environ", EACCES) &&
+        is("agent-home", "done"),
       `Landlock ABI ${abi}`,
       abi >= 1 ? `Landlock ABI ${abi}, but it did not hold` : "this kernel has no Landlock",
       "Linux 5.13 or later with landlock in the kernel parameter lsm=",

@@ -13,7 +13,9 @@ sub say_result { print "$_[0] $_[1]\n" }
 sub attempt { my ($name, $ok) = @_; say_result($name, $ok ? 'done' : $! + 0) }
 
 if (@ARGV && $ARGV[0] eq 'agent') {
-    attempt('agent-control-dir', opendir my $dir, '/run/nemoclaw/control');
+    # Both would go through by file modes alone: only Landlock refuses them.
+    attempt('agent-root-dir', opendir my $dir, '/');
+    attempt('agent-init-environ', open my $environ, '<', '/proc/1/environ');
     attempt('agent-home', open my $file, '>', '/home/sandbox/.selftest');
     attempt('agent-unix-socket', socket my $unix, AF_UNIX, SOCK_STREAM, 0);
     exit 0;
