@@ -67,7 +67,9 @@ async function main(): Promise<void> {
     endAfter(running && how(running), code, limitMs);
   };
   process.on("message", (message: ToService) => {
-    if (message.type === "drain") end("drain", (service) => service.drain(), 0);
+    if (message.type !== "drain") return;
+    const leave = (service: RunningService) => service.leave?.() ?? service.drain();
+    end("drain", message.hurry ? leave : (service) => service.drain(), 0);
   });
   process.on("SIGTERM", () => end("SIGTERM", (service) => service.drain(), 0));
   process.on("disconnect", () =>

@@ -11,7 +11,7 @@ export interface RunningService {
   facts: Record<string, string>;
   /** Ends in order: finishes or hands over what it has begun. */
   drain(): Promise<void>;
-  /** Ends at once because the supervisor is gone: hands over, waits for nothing. Default: `drain`. */
+  /** Ends at once (the supervisor is gone, or in a hurry): hands over, waits for nothing. Default: `drain`. */
   leave?(): Promise<void>;
 }
 

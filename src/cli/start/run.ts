@@ -47,7 +47,7 @@ export async function runStart(service: string | undefined, options: StartOption
     if (interrupted) process.exit(130);
     interrupted = true;
     say("stopping (again to stop at once) …");
-    void supervisor.stop({ sandboxes });
+    void supervisor.stop({ sandboxes, hurry: sandboxes });
   };
   process.on("SIGINT", interrupt(attended));
   process.on("SIGTERM", interrupt(options.once !== undefined));
@@ -68,7 +68,7 @@ export async function runStart(service: string | undefined, options: StartOption
   await Promise.race([supervisor.ready.then(() => say("READY")), setImmediate()]);
   if (interactive) {
     await Promise.race([chatPrompt(installation.paths.consoleSocket), supervisor.ended]);
-    await supervisor.stop({ sandboxes: true });
+    await supervisor.stop({ sandboxes: true, hurry: true });
   }
   await supervisor.ended;
   process.exit(EXIT.ok);

@@ -101,7 +101,7 @@ export class Child {
   }
 
   /** Ends it in order; after `limitMs` by SIGKILL. */
-  async drain(limitMs: number): Promise<void> {
+  async drain(limitMs: number, hurry: boolean): Promise<void> {
     this.#draining = true;
     this.#ready.reject(
       new Fault({ code: "service-stopped", message: `${this.name} was stopped while starting` }),
@@ -110,7 +110,7 @@ export class Child {
     if (!child || child.exitCode !== null || child.signalCode !== null) return this.#enter("stopped");
     this.#enter("stopping");
     const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    this.#send({ type: "drain" });
+    this.#send({ type: "drain", hurry });
     const late = AbortSignal.timeout(limitMs);
     late.addEventListener("abort", () => {
       this.#options.logger.warn({ service: this.name, ms: limitMs }, "did not end in time, killing it");

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../lib/logging.ts";
-import { restartDelay } from "./restart.ts";
+import { planRestart } from "./restart.ts";
 import { startTimeOf } from "./survivors.ts";
 
 const LOOK_MS = 200;
@@ -25,8 +25,9 @@ export function keepAlive({ name, pid, restart, logger }: KeepAliveOptions): { s
   const pause = (ms: number) => delay(ms, undefined, { signal: ending.signal }).catch(() => {});
   const watch = async () => {
     let failures = 0;
+    let born = startTimeOf(pid());
     while (!ending.signal.aborted) {
-      if (startTimeOf(pid()) !== undefined) {
+      if (born !== undefined && startTimeOf(pid()) === born) {
         await pause(LOOK_MS);
         continue;
       }
@@ -34,11 +35,12 @@ export function keepAlive({ name, pid, restart, logger }: KeepAliveOptions): { s
       try {
         await restart();
         failures = 0;
+        born = startTimeOf(pid());
         logger.info({ service: name, started: pid() }, "started again");
       } catch (error) {
         failures += 1;
         logger.error({ service: name, err: error, failures }, "can't start again");
-        await pause(restartDelay(failures));
+        await pause(planRestart(failures - 1, 0, Math.random()).delayMs);
       }
     }
   };

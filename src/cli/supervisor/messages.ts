@@ -33,8 +33,8 @@ export interface ServiceSettings {
 /** Supervisor → child. */
 export type ToService =
   | { type: "settings"; settings: ServiceSettings }
-  /** End in order: finish or detach, flush, close, exit 0. */
-  | { type: "drain" }
+  /** End in order: finish or detach, flush, close, exit 0. In a hurry: detach at once. */
+  | { type: "drain"; hurry: boolean }
   | { type: "ping"; n: number };
 
 /** Child → supervisor. */

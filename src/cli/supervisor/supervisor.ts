@@ -190,17 +190,20 @@ export class Supervisor {
     return Promise.race([started, late]);
   }
 
-  /** Ends everything in order; with `sandboxes` the agents too, otherwise they stay and are adopted by the next start. */
-  stop(what: { sandboxes: boolean }): Promise<void> {
+  /**
+   * Ends everything in order; with `sandboxes` the agents too, otherwise they stay and are adopted by the next start.
+   * In a `hurry` a running turn is not waited for.
+   */
+  stop(what: { sandboxes: boolean; hurry?: boolean }): Promise<void> {
     this.#stopping ??= this.#stop(what).finally(() => this.#ended.resolve());
     return this.#stopping;
   }
 
-  async #stop({ sandboxes }: { sandboxes: boolean }): Promise<void> {
+  async #stop({ sandboxes, hurry = false }: { sandboxes: boolean; hurry?: boolean }): Promise<void> {
     this.#logger.info({ sandboxes }, "stopping");
     for (const { names, limitMs } of DRAIN_ORDER) {
       if (sandboxes && names.includes("launcher")) await this.#sandboxes.stopAll();
-      await Promise.all(names.map((name) => this.#children.get(name)?.drain(limitMs)));
+      await Promise.all(names.map((name) => this.#children.get(name)?.drain(limitMs, hurry)));
     }
     try {
       await this.#redis?.stop();
