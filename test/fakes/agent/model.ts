@@ -1,6 +1,7 @@
 /** Calls the model the way OpenClaw does: CONNECT to the base URL's host through the managed proxy, then a streamed completion. */
 import { type ClientRequest, request } from "node:http";
 import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** A message of the conversation, in OpenAI's form. */
 export interface Message {
@@ -36,8 +37,34 @@ const TOOLS = ["exec", "write", "read", "process", "edit", "ls"].map((name) => (
   function: { name, description: name, parameters: { type: "object", properties: {} } },
 }));
 
-/** One completion; `onDelta` gets text as it comes. Rejects on any status but 200 and when aborted. */
+/** Pauses between attempts: like OpenClaw, which repeats broken calls for about a minute and refusals (4xx) never. */
+const RETRY_MS = [300, 600, 1_200, 2_400, 4_800, 8_000];
+
+class Refused extends Error {}
+
+/**
+ * One completion; `onDelta` gets text as it comes, `onRetry` says that the text so far is void. Connection errors, cut
+ * streams and 5xx are repeated. Rejects on 4xx, when all attempts failed, and when aborted.
+ */
 export async function complete(
+  config: ModelConfig,
+  messages: Message[],
+  on: { delta(text: string): void; retry(): void },
+  signal: AbortSignal,
+): Promise<Completion> {
+  for (const pause of [...RETRY_MS, undefined]) {
+    try {
+      return await attempt(config, messages, on.delta, signal);
+    } catch (error) {
+      if (error instanceof Refused || signal.aborted || pause === undefined) throw error;
+      await sleep(pause, undefined, { signal });
+      on.retry();
+    }
+  }
+  throw new Error("unreachable");
+}
+
+async function attempt(
   config: ModelConfig,
   messages: Message[],
   onDelta: (text: string) => void,
@@ -90,7 +117,10 @@ export async function complete(
         });
         response.on("end", () => {
           if (response.statusCode === 200) resolve(done);
-          else reject(new Error(`${response.statusCode} ${failed.slice(0, 300)}`));
+          else {
+            const Kind = (response.statusCode ?? 500) < 500 ? Refused : Error;
+            reject(new Kind(`${response.statusCode} ${failed.slice(0, 300)}`));
+          }
         });
         response.on("error", reject);
       },

@@ -36,9 +36,14 @@ export async function runTurn(
     const answer = await complete(
       config,
       messages,
-      (delta) => {
-        shown += delta;
-        emit("assistant", { text: shown, delta, itemId: `fake:${history.length}` });
+      {
+        delta(delta) {
+          shown += delta;
+          emit("assistant", { text: shown, delta, itemId: `fake:${history.length}` });
+        },
+        retry() {
+          shown = "";
+        },
       },
       signal,
     );

@@ -21,6 +21,8 @@ interface Message {
 const INTERNAL = "<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>";
 const STAMP = /^\[[A-Z][a-z]{2} \d{4}-\d{2}-\d{2} \d{2}:\d{2}(?::\d{2})?[^\]]{0,40}\]\s*/;
 const RUNTIME = /\n\nRuntime: agent=[^\n]*(?:\n[\s\S]*)?$/;
+/** Facts about the sender that OpenClaw's gateway puts between the stamp and the words. */
+const CONTEXT = /^[^\n]*⟦openclaw:ctx⟧\n```json\n[\s\S]*?\n```\n\n/;
 
 /** Text of a message's content: a string, or the text parts of an array. */
 export function textOf(content: unknown): string {
@@ -35,7 +37,11 @@ export function textOf(content: unknown): string {
 /** A user's text without what the agent's program put around it. */
 export function bareText(text: string): string {
   const cut = text.indexOf(INTERNAL);
-  return (cut < 0 ? text : text.slice(0, cut)).replace(STAMP, "").replace(RUNTIME, "").trim();
+  return (cut < 0 ? text : text.slice(0, cut))
+    .replace(STAMP, "")
+    .replace(CONTEXT, "")
+    .replace(RUNTIME, "")
+    .trim();
 }
 
 /** Reads a request body that was already judged. */
