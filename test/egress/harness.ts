@@ -4,7 +4,7 @@
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { connect, type Socket } from "node:net";
+import { connect, createServer as createRaw, type Server as RawServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
@@ -49,11 +49,15 @@ export interface HarnessOptions {
   resolveTimeoutMs?: number;
   /** Answers requests; default 200 "ok". */
   respond?: (req: IncomingMessage, res: ServerResponse) => void;
-  /** Takes upstream connections raw, instead of HTTP. */
-  raw?: (socket: Socket) => void;
+  /** Takes upstream connections raw, instead of HTTP; it tells how many bytes it read. */
+  raw?: (socket: Socket, count: (bytes: number) => void) => void;
   /** Replaces the dial. */
   dial?: (address: Ip, port: number, signal: AbortSignal) => Promise<Socket>;
 }
+
+/** An upstream that reads everything and says nothing. */
+export const SINK: NonNullable<HarnessOptions["raw"]> = (socket, count) =>
+  void socket.on("data", (piece) => count(piece.length));
 
 /** A policy from file text. */
 export function policyOf(text: string, fallback: Fallback = "deny", hash = "test"): CompiledPolicy {
@@ -74,6 +78,7 @@ export class Harness {
   upstreamBytes = 0;
   private readonly listeners = new Set<() => void>();
   private readonly upstream: Server;
+  private readonly rawUpstream: RawServer | undefined;
   private readonly server: EgressServer;
   private policy: CompiledPolicy;
   private grants: readonly Grant[];
@@ -101,13 +106,20 @@ export class Harness {
     this.upstream.on("connection", (socket: Socket) => {
       this.upstreamSockets.push(socket);
       socket.on("error", () => {});
-      if (options.raw) {
-        this.upstream.removeAllListeners("request");
-      }
       socket.on("data", (piece: Buffer) => {
         this.upstreamBytes += piece.length;
       });
     });
+    const { raw } = options;
+    if (raw) {
+      this.rawUpstream = createRaw({ allowHalfOpen: true }, (socket) => {
+        this.upstreamSockets.push(socket);
+        socket.on("error", () => {});
+        raw(socket, (bytes) => {
+          this.upstreamBytes += bytes;
+        });
+      });
+    }
     const resolver: Resolver =
       options.resolve && "resolve" in options.resolve && typeof options.resolve.resolve === "function"
         ? (options.resolve as Resolver)
@@ -153,6 +165,10 @@ export class Harness {
   static async start(options: HarnessOptions = {}): Promise<Harness> {
     const harness = new Harness(options);
     await new Promise<void>((resolve) => harness.upstream.listen(join(harness.dir, "u.sock"), resolve));
+    await new Promise<void>((resolve) => {
+      if (harness.rawUpstream) harness.rawUpstream.listen(join(harness.dir, "r.sock"), resolve);
+      else resolve();
+    });
     await new Promise<void>((resolve) => harness.server.listen(harness.path, resolve));
     return harness;
   }
@@ -173,6 +189,7 @@ export class Harness {
   close(): void {
     this.server.close();
     this.server.closeAllConnections();
+    this.rawUpstream?.close();
     this.upstream.close();
     this.upstream.closeAllConnections();
     for (const socket of this.upstreamSockets) socket.destroy();
@@ -251,7 +268,8 @@ export class Client {
       const left = deadline - performance.now();
       if (left <= 0) return false;
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
+        // What is waited for may happen elsewhere, so look again even when nothing arrives here.
+        const timer = setTimeout(resolve, Math.min(left, 10));
         this.waiting.push(() => {
           clearTimeout(timer);
           resolve();

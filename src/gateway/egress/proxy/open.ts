@@ -13,9 +13,17 @@ export interface Open {
 /** The open ones. */
 export class OpenSet {
   private readonly entries = new Set<Open>();
+  private slots = 0;
 
-  get size(): number {
-    return this.entries.size;
+  /** Takes one of `limit` slots for a tunnel, before anything is waited for; undefined when all are taken. */
+  slot(limit: number): (() => void) | undefined {
+    if (this.slots >= limit) return undefined;
+    this.slots++;
+    let held = true;
+    return () => {
+      if (held) this.slots--;
+      held = false;
+    };
   }
 
   /** Adds; returns its removal. */

@@ -4,7 +4,8 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Logger } from "../../../lib/logging.ts";
 import type { Guard } from "../guard/index.ts";
-import { type Shared, serveConnection } from "./connection.ts";
+import type { Shared } from "./client.ts";
+import { serveConnection } from "./connection.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { DEFAULT_LIMITS, type ProxyLimits } from "./limits.ts";
 import { OpenSet } from "./open.ts";

@@ -11,17 +11,23 @@ import { type Reply, reply } from "./replies.ts";
 /** Port whose tunnels can only hold TLS. */
 const TLS_PORT = 443;
 
-/** Opens a tunnel and serves it to its end. `refuse` answers and ends the connection; `serve` reads requests inside. */
+/** Opens a tunnel and serves it to its end. `end` answers and ends the connection; `serve` reads requests inside. */
 export async function openTunnel(
   client: Client,
   authority: Authority,
   shared: Shared,
-  refuse: (answer: Reply) => void,
+  end: (answer: Reply) => void,
   serve: (inside: Inside) => Promise<void>,
 ): Promise<void> {
   const { socket, reader, binary } = client;
   const { gatekeeper, limits, open } = shared;
-  if (open.size >= limits.tunnels) return refuse(reply("too_many_connections"));
+  const freeSlot = open.slot(limits.tunnels);
+  if (!freeSlot) return end(reply("too_many_connections"));
+  socket.once("close", freeSlot);
+  const refuse = (answer: Reply) => {
+    freeSlot();
+    end(answer);
+  };
   const wanted = { authority, scheme: "tunnel" as const, ...(binary === undefined ? {} : { binary }) };
   const started = performance.now();
 
@@ -57,16 +63,21 @@ export async function openTunnel(
       socket.destroy();
     },
   });
-  const expire = () => upstream.destroy();
+  const expire = () => {
+    upstream.destroy();
+    socket.destroy();
+  };
   until?.addEventListener("abort", expire, { once: true });
-  if (until?.aborted) expire();
   upstream.once("close", () => {
-    remove();
-    until?.removeEventListener("abort", expire);
     gatekeeper.closed(admitted.row, upstream.bytesWritten, upstream.bytesRead, performance.now() - started);
   });
-  if (socket.destroyed) return void upstream.destroy();
-  socket.once("close", () => upstream.destroy());
+  // The client's end is the tunnel's: requests inside it may outlive the first upstream connection.
+  socket.once("close", () => {
+    remove();
+    until?.removeEventListener("abort", expire);
+    upstream.destroy();
+  });
+  if (socket.destroyed || until?.aborted) return expire();
 
   socket.write(ESTABLISHED);
   if (!decision.opaque) {
