@@ -23,6 +23,7 @@ const CHECKS = [
   ["types", ["tsc", "--noEmit"]],
   ["borders and tree", [node, "scripts/checks/main.ts"]],
   ["unused code", ["knip"]],
+  ["lock file", [node, "scripts/complete-lock.mjs", "--check"]],
 ];
 
 let failed = 0;

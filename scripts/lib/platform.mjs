@@ -37,6 +37,13 @@ function whyNoUserNamespaces() {
       "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
     ],
   ];
+  // unshare(2): EPERM "… in a chroot environment"; a root directory that is no mount point gives a chroot away.
+  const inChroot = !/^\S+ \S+ \S+ \S+ \/ /m.test(readFileSync("/proc/self/mountinfo", "utf8"));
+  if (inChroot) {
+    return [
+      "This is a chroot, in which the kernel refuses them: enter it with systemd-nspawn, podman or pivot_root.",
+    ];
+  }
   return settings.flatMap(([name, bad, fix]) => {
     try {
       return readFileSync(`/proc/sys/${name}`, "utf8").trim() === bad ? [`As root:  ${fix}`] : [];
