@@ -42,7 +42,11 @@ export function pathsOf(home: string): Paths {
     hostId: at("host-id"),
     lock: at("lock"),
     secrets: (process) => at("secrets", process),
-    redis: { dir: at("redis"), socket: at("run", "redis", "redis.sock"), aclFile: at("secrets", "redis", "users.acl") },
+    redis: {
+      dir: at("redis"),
+      socket: at("run", "redis", "redis.sock"),
+      aclFile: at("secrets", "redis", "users.acl"),
+    },
     launcher: {
       workerSocket: at("run", "launcher", "worker.sock"),
       gatewaySocket: at("run", "launcher", "gateway.sock"),

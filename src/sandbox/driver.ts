@@ -12,13 +12,21 @@ export type SandboxId = z.infer<typeof SandboxId>;
 /** Hard limits of one sandbox. All are enforced outside the guest. */
 export const Limits = z.strictObject({
   /** Bytes of memory of all its processes together. */
-  memoryBytes: z.number().int().min(64 << 20).default(2_560 * 1024 * 1024),
+  memoryBytes: z
+    .number()
+    .int()
+    .min(64 << 20)
+    .default(2_560 * 1024 * 1024),
   /** Processes and threads. */
   pids: z.number().int().min(16).default(512),
   /** CPU in cores; 0 = no cap. */
   cpus: z.number().min(0).default(0),
   /** Bytes of the home. Measured every few seconds where the host has no quota. */
-  diskBytes: z.number().int().min(1 << 20).default(5 * 1024 * 1024 * 1024),
+  diskBytes: z
+    .number()
+    .int()
+    .min(1 << 20)
+    .default(5 * 1024 * 1024 * 1024),
   /** Files and directories of the home. */
   inodes: z.number().int().min(100).default(200_000),
 });
