@@ -10,6 +10,9 @@ import { dirname, join, relative, sep } from "node:path";
 import { IS_CLONE, ROOT } from "./project.mjs";
 import { SetupError, say } from "./say.mjs";
 
+/** From util-linux, which Debian always has. */
+export const UNSHARE = "/usr/bin/unshare";
+
 /** Parts of the project that a service reads. */
 const READ_BY_SERVICES = [
   "package.json",
@@ -95,7 +98,7 @@ export function reachably(home, program, args) {
   const moved = (path) => (path.startsWith(code + sep) ? join(target, relative(code, path)) : path);
   const script = 'mount --bind "$1" "$2" && cd / && shift 2 && exec "$@"';
   return {
-    program: "/usr/bin/unshare",
+    program: UNSHARE,
     args: [
       "-m",
       "--propagation",
