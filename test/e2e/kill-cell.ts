@@ -159,8 +159,24 @@ async function firedPid(dir: string, point: Failpoint): Promise<number> {
     30_000,
     () => `the message never reached ${point}`,
   );
+  // The file is renamed a moment before the process acts on it.
+  await waitUntil(
+    () => ["T", "Z", ""].includes(stateOf(pid)),
+    10_000,
+    () => `process ${pid} passed ${point} and runs on`,
+  );
   renameSync(join(dir, `${point}.fired.${pid}`), join(dir, `${point}.fired.${pid}.${Date.now()}.seen`));
   return pid;
+}
+
+/** State letter of a process, "" when it is gone. */
+function stateOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.charAt(stat.lastIndexOf(")") + 2);
+  } catch {
+    return "";
+  }
 }
 
 async function kill(stage: Stage, fault: FaultName, target: Part | undefined): Promise<void> {

@@ -30,9 +30,9 @@ export interface FakeVendor {
   /** Base URL with /v1. */
   url: string;
   seen: Seen[];
-  /** The next requests do these, in order; then `otherwise`. */
+  /** The next requests do these, in order; then `otherwise`, which may look at the request. */
   queue: Behaviour[];
-  otherwise: Behaviour;
+  otherwise: Behaviour | ((body: Record<string, unknown>) => Behaviour);
   close(): Promise<void>;
 }
 
@@ -52,7 +52,6 @@ export async function startFakeVendor(
   });
 
   async function serve(req: IncomingMessage, res: ServerResponse, raw: Buffer): Promise<void> {
-    const behaviour = vendor.queue.shift() ?? vendor.otherwise;
     const path = req.url ?? "";
     const seen: Seen = {
       path,
@@ -77,6 +76,9 @@ export async function startFakeVendor(
     } catch {
       return fail(res, 400, "We could not parse the JSON body of your request.");
     }
+    const behaviour =
+      vendor.queue.shift() ??
+      (typeof vendor.otherwise === "function" ? vendor.otherwise(seen.body) : vendor.otherwise);
     const check = anthropic ? checkAnthropic : checkOpenAI;
     const complaint = options.lax ? undefined : check(seen.body, req.headers, key, models);
     if (complaint) return fail(res, complaint.status, complaint.message);
