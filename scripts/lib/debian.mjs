@@ -19,7 +19,7 @@ export const RUN_PROGRAMS = {
   unshare: "util-linux",
 };
 /** What the tests need besides. */
-export const TEST_PROGRAMS = { git: "git", ps: "procps" };
+export const TEST_PROGRAMS = { git: "git", ps: "procps", ip: "iproute2" };
 
 /** Folders of system programs that an ordinary user's PATH may lack. */
 const SYSTEM = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];

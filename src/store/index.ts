@@ -1,8 +1,6 @@
 /** The store's public face: everything another component may import. */
 export { type AclUser, aclFile, type RedisRole, ROLES } from "./acl.ts";
 export { type EmbeddedRedis, startEmbeddedRedis } from "./embedded.ts";
-export { channels, keys } from "./keys.ts";
 export type * from "./ports.ts";
 export * from "./records.ts";
-export { SCHEMA_VERSION } from "./schema.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";

@@ -1,7 +1,7 @@
 /** The platform-independent half of every bridge. */
 export { type AllowList, decideAccess, parseAllowList } from "./access.ts";
 export { backoffMs } from "./backoff.ts";
-export { markdownOf, sentence } from "./catalogue.ts";
+export { sentence } from "./catalogue.ts";
 export { COMMANDS } from "./commands.ts";
 export { BridgeCore, type BridgeStore, bridgeStoreOf } from "./core.ts";
 export { handleInbound, type InboundDeps, type InboundMessage, type InboundOutcome } from "./inbound.ts";
