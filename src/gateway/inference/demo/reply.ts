@@ -15,7 +15,7 @@ const NOTE = "\n\n(Demo model, not an AI.)";
 const HELP =
   "I am the built-in demo model: a fixed program, not an AI. I can do sums (`What is 2+2?`), `echo TEXT`, " +
   "`count slowly to 20`, `fetch URL`, `run COMMAND` and `write FILE: TEXT`. " +
-  "For a real model choose a provider with `nemoclaw onboard`.";
+  "For a real model set the key of a provider, for example `OPENAI_API_KEY`, and start again.";
 const MAX_RESULT = 6_000;
 
 const text = (full: string, slow = false): DemoReply => ({ kind: "text", pieces: pieces(full), slow });
