@@ -31,11 +31,11 @@ const others = (path, bits) => {
   return mode === undefined || (mode & bits) === bits;
 };
 
-/** Can any user walk down to this folder? @param {string} folder */
-export function isReachable(folder) {
+/** The nearest folder on the way down to this one that keeps other users out, if any. @param {string} folder */
+function blockedAt(folder) {
   for (let at = folder; ; at = dirname(at)) {
-    if (!others(at, 0o001)) return false;
-    if (at === dirname(at)) return true;
+    if (!others(at, 0o001)) return at;
+    if (at === dirname(at)) return undefined;
   }
 }
 
@@ -83,14 +83,16 @@ export function reachably(home, program, args) {
   // In an installed package the dependencies may lie beside us: the outermost node_modules holds everything.
   const outer = `${sep}node_modules${sep}`;
   const code = IS_CLONE ? ROOT : ROOT.slice(0, ROOT.indexOf(outer) + outer.length - 1);
-  if (isReachable(code) && others(code, 0o005)) return { program, args };
+  if (!blockedAt(code) && others(code, 0o005)) return { program, args };
   const target = IS_CLONE ? join(home, "app") : join(home, "app", "node_modules");
   mkdirSync(home, { recursive: true, mode: 0o711 });
   mkdirSync(target, { recursive: true, mode: 0o755 });
-  if (!isReachable(target)) {
-    throw new SetupError(`the services' own users can reach neither ${code} nor ${home}`, [
-      "Put NEMOCLAW_HOME where every user may walk, e.g. /var/lib/nemoclaw.",
-    ]);
+  const blocked = blockedAt(target);
+  if (blocked) {
+    throw new SetupError(
+      `the services' own users can reach neither ${code} nor ${home}: ${blocked} keeps them out`,
+      [`Put NEMOCLAW_HOME where every user may walk, or:  chmod go+x ${blocked}`],
+    );
   }
   // A bind mount keeps its source's mode: the folder itself must be open, its parents need not.
   if (!others(code, 0o005)) spawnSync("chmod", ["go+rx", code]);
