@@ -6,8 +6,11 @@ import type { PhrasingContent } from "mdast";
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** Where to cut `text` so that at most `room` units stay in front; 0 when nothing may. */
-export function cutIndex(text: string, room: number): number {
+/**
+ * Where to cut `text` so that at most `room` units stay in front; 0 when nothing may.
+ * Without `midWord` a word is never cut.
+ */
+export function cutIndex(text: string, room: number, midWord = true): number {
   if (room >= text.length) return text.length;
   const window = text.slice(0, room);
   // A border in the first half would waste the message.
@@ -17,7 +20,9 @@ export function cutIndex(text: string, room: number): number {
   const sentence = /^[\s\S]*[.!?…。！？](?=\s)/.exec(text.slice(0, room + 1))?.[0].length ?? 0;
   if (sentence > half) return sentence;
   const space = Math.max(window.lastIndexOf(" "), window.lastIndexOf("\t"), line - 1) + 1;
+  if (/\s/.test(text[room] ?? "")) return room;
   if (space > 0) return space;
+  if (!midWord) return 0;
   return graphemeBorder(text, room);
 }
 
@@ -36,13 +41,18 @@ function isLowSurrogate(code: number): boolean {
 type Cut = { head: PhrasingContent[]; tail: PhrasingContent[] } | undefined;
 
 /** Cuts inline nodes: whole nodes first, then within the next one where that is possible. */
-export function cutInline(nodes: PhrasingContent[], fits: (head: PhrasingContent[]) => boolean): Cut {
+export function cutInline(
+  nodes: PhrasingContent[],
+  fits: (head: PhrasingContent[]) => boolean,
+  midWord = true,
+): Cut {
   const count = largest(nodes.length, (n) => fits(nodes.slice(0, n)));
   const whole = nodes.slice(0, count);
   const next = nodes[count];
   if (!next) return undefined;
   const rest = nodes.slice(count + 1);
-  const cut = cutPhrase(next, (head) => fits([...whole, head]));
+  // Before a word rather than within it, where that makes a part at all.
+  const cut = cutPhrase(next, (head) => fits([...whole, head]), midWord && count === 0);
   if (cut) return { head: [...whole, cut.head], tail: [cut.tail, ...rest] };
   return count === 0 ? undefined : { head: whole, tail: nodes.slice(count) };
 }
@@ -50,12 +60,13 @@ export function cutInline(nodes: PhrasingContent[], fits: (head: PhrasingContent
 function cutPhrase(
   node: PhrasingContent,
   fits: (head: PhrasingContent) => boolean,
+  midWord: boolean,
 ): { head: PhrasingContent; tail: PhrasingContent } | undefined {
   switch (node.type) {
     case "text":
     case "inlineCode": {
       const room = largest(node.value.length, (n) => fits({ ...node, value: node.value.slice(0, n) }));
-      const at = room === 0 ? 0 : cutIndex(node.value, room);
+      const at = room === 0 ? 0 : cutIndex(node.value, room, midWord);
       if (at === 0 || at === node.value.length) return undefined;
       return {
         head: { ...node, value: node.value.slice(0, at) },
@@ -66,7 +77,11 @@ function cutPhrase(
     case "strong":
     case "delete":
     case "link": {
-      const cut = cutInline(node.children, (children) => fits({ ...node, children } as PhrasingContent));
+      const cut = cutInline(
+        node.children,
+        (children) => fits({ ...node, children } as PhrasingContent),
+        midWord,
+      );
       return (
         cut && {
           head: { ...node, children: cut.head } as PhrasingContent,

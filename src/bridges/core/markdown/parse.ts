@@ -7,21 +7,26 @@ import type { Root, RootContent, Text } from "mdast";
 import { fromMarkdown } from "mdast-util-from-markdown";
 import { gfmFromMarkdown } from "mdast-util-gfm";
 import { gfm } from "micromark-extension-gfm";
+import { chunks } from "./chunks.ts";
 
 /** Top-level blocks of a message. */
 export type Blocks = RootContent[];
 
-/** Longer texts are not parsed: a parser's worst case must not hold up other people's messages. */
-const MAX_PARSED = 256 * 1024;
 /** Deeper trees are shown as text. */
 const MAX_DEPTH = 40;
 /** Longer addresses are shown as code (Telegram drops longer `href`s). */
 const MAX_URL = 2000;
 
+/** Lines that nest deeper than anybody means: the parser takes the square of their depth. */
+const ABYSS = /^(?:[ \t]*(?:>|[-+*][ \t]|\d{1,9}[.)][ \t])){40}|^[ \t]{80,}(?:[-+*>]|\d{1,9}[.)])/m;
+
 /** Parses Markdown (CommonMark + GFM) into blocks that every renderer can show. */
 export function parseMarkdown(markdown: string): Blocks {
-  const text = cleanText(markdown);
-  if (text.length > MAX_PARSED) return asParagraphs(text);
+  return chunks(cleanText(markdown)).flatMap(parseChunk);
+}
+
+function parseChunk(text: string): Blocks {
+  if (ABYSS.test(text)) return asParagraphs(text);
   let root: Root;
   try {
     root = fromMarkdown(text, { extensions: [gfm()], mdastExtensions: [gfmFromMarkdown()] });

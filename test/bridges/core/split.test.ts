@@ -1,0 +1,215 @@
+/** Splitting: nothing lost, nothing too long, every part whole markup; checked with made-up answers and with hostile ones. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { type Blocks, parseMarkdown, splitBlocks } from "../../../src/bridges/core/index.ts";
+import { measureHtml, renderHtml } from "../../../src/bridges/telegram/render.ts";
+import { parseHtml } from "../../fakes/telegram/entities.ts";
+
+/** Text that is not white space, in order: what must survive any split. */
+const letters = (text: string) => text.replace(/\s+/g, "");
+const visible = (blocks: Blocks) => parseHtml(renderHtml(blocks)).text;
+const split = (markdown: string, limit: number) => splitBlocks(parseMarkdown(markdown), limit, measureHtml);
+
+describe("splitting", () => {
+  it("keeps what fits in one part", () => {
+    assert.equal(split("# a\n\nb\n\n- c", 4000).length, 1);
+    assert.deepEqual(split("", 100), []);
+    assert.deepEqual(split(" \n ", 100), []);
+  });
+
+  const borders: [string, string, number, string[]][] = [
+    ["between paragraphs", "aaaa aaaa\n\nbbbb bbbb\n\ncccc", 14, ["aaaa aaaa", "bbbb bbbb", "cccc"]],
+    [
+      "at sentence ends",
+      "One is here. Two is here. Three is.",
+      27,
+      ["One is here. Two is here.", "Three is."],
+    ],
+    ["at words", "aaa bbb ccc ddd", 8, ["aaa bbb", "ccc ddd"]],
+    ["between list items", "- aaaa\n- bbbb\n- cccc", 14, ["• aaaa\n• bbbb", "• cccc"]],
+    ["keeping numbers", "3. aaaa\n4. bbbb\n5. cccc", 16, ["3. aaaa\n4. bbbb", "5. cccc"]],
+    ["within an item, without a second marker", "1. aaaa bbbb cccc", 12, ["1. aaaa bbbb", "cccc"]],
+    ["within a word only when it is too long", "aaaaaaaaaa", 4, ["aaaa", "aaaa", "aa"]],
+    ["between code lines", "```\nl1\nl2\nl3\n```", 6, ["l1\nl2", "l3"]],
+  ];
+  for (const [name, markdown, limit, want] of borders) {
+    it(name, () =>
+      assert.deepEqual(
+        split(markdown, limit).map((part) => visible(part).trim()),
+        want,
+      ),
+    );
+  }
+
+  it("reopens a code fence with its language", () => {
+    const code = Array.from({ length: 50 }, (_, i) => `line ${i}`).join("\n");
+    const parts = split(`before\n\n\`\`\`python\n${code}\n\`\`\`\n\nafter`, 120);
+    assert.ok(parts.length > 3);
+    for (const part of parts.slice(1, -1))
+      assert.match(renderHtml(part), /^<pre><code class="language-python">/);
+    const back = parts.flatMap((part) =>
+      part.filter((node) => node.type === "code").map((node) => node.value),
+    );
+    assert.equal(back.join("\n"), code);
+  });
+
+  it("repeats a table's head in each part", () => {
+    const rows = Array.from({ length: 40 }, (_, i) => `| r${i} | v${i} |`).join("\n");
+    const parts = split(`| name | value |\n|---|---|\n${rows}`, 150);
+    assert.ok(parts.length > 3);
+    for (const part of parts) assert.match(visible(part), /^name +│ value/);
+    assert.deepEqual(
+      parts
+        .map(visible)
+        .join("\n")
+        .match(/r\d+ /g)
+        ?.map((r) => r.trim()),
+      Array.from({ length: 40 }, (_, i) => `r${i}`),
+    );
+  });
+
+  it("keeps emphasis and links on both sides of a cut", () => {
+    const parts = split("**aaaa bbbb** [cccc dddd](https://example.org/)", 6);
+    assert.deepEqual(
+      parts.map(renderHtml).map((html) => html.trim()),
+      [
+        "<b>aaaa </b>",
+        "<b>bbbb</b>",
+        '<a href="https://example.org/">cccc </a>',
+        '<a href="https://example.org/">dddd</a>',
+      ],
+    );
+  });
+
+  it("never cuts a surrogate pair or an emoji made of several", () => {
+    const family = "👨‍👩‍👧‍👦";
+    for (const part of split(family.repeat(200), 100)) {
+      const text = visible(part);
+      assert.ok(text.isWellFormed());
+      assert.equal(text.length % family.length, 0);
+    }
+  });
+
+  /** Markdown as agents write it, with hostile bits. */
+  const word = fc.oneof(
+    { weight: 6, arbitrary: fc.stringMatching(/^[a-zA-Z0-9]{1,12}$/) },
+    fc.constantFrom(
+      "<b>",
+      "</i>",
+      "&amp;",
+      "&",
+      "*",
+      "**",
+      "_x_",
+      "`",
+      "~~s~~",
+      "[",
+      "](",
+      "!",
+      "👩‍💻",
+      "é",
+      "עברית",
+      "中文字",
+      "\\",
+      "|",
+      "$x$",
+      "<script>",
+    ),
+    fc.string({ unit: "grapheme", minLength: 1, maxLength: 8 }),
+  );
+  const line = fc.array(word, { minLength: 1, maxLength: 40 }).map((words) => words.join(" "));
+  const block = fc.oneof(
+    line,
+    line.map((text) => `## ${text}`),
+    fc
+      .array(line, { minLength: 1, maxLength: 8 })
+      .map((lines) => lines.map((text) => `- ${text}`).join("\n")),
+    fc
+      .array(line, { minLength: 1, maxLength: 5 })
+      .map((lines) => lines.map((text, i) => `${"  ".repeat(i)}1. ${text}`).join("\n")),
+    fc.array(line, { minLength: 1, maxLength: 12 }).map((lines) => `\`\`\`ts\n${lines.join("\n")}\n\`\`\``),
+    fc
+      .array(line, { minLength: 1, maxLength: 4 })
+      .map((lines) => lines.map((text) => `> ${text}`).join("\n")),
+    fc
+      .array(fc.tuple(word, word, line), { minLength: 1, maxLength: 8 })
+      .map((rows) =>
+        [
+          "| a | b | c |",
+          "|---|:-:|--:|",
+          ...rows.map((row) => `| ${row.map((cell) => cell.replace(/\|/g, "\\|")).join(" | ")} |`),
+        ].join("\n"),
+      ),
+    fc
+      .tuple(word, line)
+      .map(
+        ([text, url]) =>
+          `[${text}](https://example.org/${encodeURIComponent(url.toWellFormed())}) ![${text}](http://x.test/y.png)`,
+      ),
+  );
+  const answer = fc.array(block, { minLength: 1, maxLength: 12 }).map((blocks) => blocks.join("\n\n"));
+
+  it("property: each part is accepted by Telegram's parser and within the limit; no letter is lost", () => {
+    fc.assert(
+      fc.property(answer, fc.integer({ min: 80, max: 900 }), (markdown, limit) => {
+        const blocks = parseMarkdown(markdown);
+        const parts = splitBlocks(blocks, limit, measureHtml);
+        for (const part of parts) {
+          const { text } = parseHtml(renderHtml(part));
+          assert.ok(text.length <= limit, `${text.length} > ${limit}`);
+          assert.equal(text.length, measureHtml(part), "measured as Telegram counts");
+          assert.ok(text.isWellFormed());
+        }
+        // Tables repeat their head and change shape with their width: their words are compared as a set.
+        const tables = blocks.some((node) => node.type === "table");
+        const before = letters(visible(blocks));
+        const after = letters(parts.map(visible).join(""));
+        const unmarked = (text: string) => text.replace(/[•☑☐>]|\d+\./g, "");
+        if (!tables) assert.equal(unmarked(after), unmarked(before));
+      }),
+      { numRuns: 300, seed: 20261122 },
+    );
+  });
+
+  it("property: any text at all is shown, none too long, and never throws", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: "binary", maxLength: 3_000 }),
+        fc.integer({ min: 16, max: 500 }),
+        (text, limit) => {
+          for (const part of split(text, limit)) {
+            const shown = parseHtml(renderHtml(part)).text;
+            assert.ok(shown.length <= limit);
+            assert.notEqual(shown.trim(), "");
+          }
+        },
+      ),
+      { numRuns: 300, seed: 20261123 },
+    );
+  });
+
+  const hostile: [string, string][] = [
+    ["deep quotations", `${">".repeat(5_000)} x`],
+    ["deep lists", Array.from({ length: 300 }, (_, i) => `${"  ".repeat(i)}- x`).join("\n")],
+    ["open brackets", "[".repeat(20_000)],
+    ["open emphasis", "*a _b ".repeat(8_000)],
+    ["backticks", `${"`".repeat(20_000)}\nx`],
+    ["a long line of list marks", "- ".repeat(60_000)],
+    ["quarter of a megabyte of emphasis", "*a _b ".repeat(42_000)],
+    ["a fence that never ends", `\`\`\`\n${"line of code\n".repeat(20_000)}`],
+    ["a very long word", "x".repeat(200_000)],
+    ["a very long link", `[x](https://example.org/${"y".repeat(9_000)})`],
+    ["a wide table", `|${" h |".repeat(400)}\n|${"---|".repeat(400)}\n|${" v |".repeat(400)}`],
+    ["combining marks without end", `a${"\u0301".repeat(9_000)}`],
+  ];
+  for (const [name, markdown] of hostile) {
+    it(`bears ${name} within 2 s`, () => {
+      const started = performance.now();
+      const parts = split(markdown, 4_000);
+      assert.ok(parts.length > 0);
+      for (const part of parts) assert.ok(parseHtml(renderHtml(part)).text.length <= 4_000);
+      assert.ok(performance.now() - started < 2_000, `${Math.round(performance.now() - started)} ms`);
+    });
+  }
+});
