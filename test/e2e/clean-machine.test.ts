@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -44,6 +45,7 @@ describe("a clean machine", { skip: why() }, () => {
 
   before(() => {
     machine = mkdtempSync(join(tmpdir(), "nc-clean-"));
+    chmodSync(machine, 0o755);
     execFileSync("debootstrap", ["--variant=minbase", RELEASE, machine, mirror()], { stdio: "ignore" });
     addNode(machine);
     const sources = "/etc/apt/sources.list.d/debian.sources";
