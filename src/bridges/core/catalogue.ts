@@ -1,6 +1,6 @@
 /**
  * Every sentence that a bridge says itself, by code and language, in Markdown.
- * Values put into a sentence are escaped: nothing that others wrote becomes markup. A code without a text is shown as
+ * Values put into a sentence are escaped (a bare address still links to itself, no more). A code without a text is shown as
  * a generic sentence with the code, so that a newer worker never makes an older bridge silent.
  */
 import type { AnswerBody } from "../../store/index.ts";
@@ -17,10 +17,15 @@ export function sentence(
   params: Readonly<Record<string, string>> = {},
   language = "en",
 ): string {
-  const texts = LANGUAGES[language] ?? ENGLISH;
-  const template = texts[variant(code, params)] ?? texts[code] ?? ENGLISH[code];
+  const texts = lookUp(LANGUAGES, language) ?? ENGLISH;
+  const template = lookUp(texts, variant(code, params)) ?? lookUp(texts, code) ?? lookUp(ENGLISH, code);
   if (template === undefined) return fill(ENGLISH["unknown-code"]!, { code });
   return fill(template, params);
+}
+
+/** Codes come from other processes: only own keys count. */
+function lookUp<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
 /** Plural and zero forms: `stopped.0`, `stopped.1`; the plain code is for everything else. */
@@ -41,7 +46,7 @@ function codeText(text: string): string {
 }
 
 /** What others wrote, so that it shows as it is within Markdown. */
-export function escapeMarkdown(text: string): string {
+function escapeMarkdown(text: string): string {
   return text.replace(/\s+/g, " ").replace(/[\\`*_{}[\]<>()#+\-.!|~&@:/]/g, "\\$&");
 }
 

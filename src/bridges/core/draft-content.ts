@@ -2,8 +2,8 @@
  * What a preview shows: the answer so far, cut to one message, and one status line under it. Pure.
  * Must never exceed the platform's limit: of a long answer the end is shown, since that is where it grows.
  */
-import { escapeMarkdown, sentence } from "./catalogue.ts";
-import { type Blocks, parseMarkdown } from "./markdown/parse.ts";
+import { sentence } from "./catalogue.ts";
+import { asParagraphs, type Blocks, parseMarkdown } from "./markdown/parse.ts";
 import type { BridgePlatform, Content } from "./port.ts";
 import { splitBlocks } from "./split.ts";
 
@@ -18,16 +18,11 @@ export function draftContent(
   status: string,
   platform: Pick<BridgePlatform, "limits" | "measure">,
 ): Content {
-  const line = statusLine(status);
   const tail = text.length > PARSED_TAIL ? text.slice(-PARSED_TAIL) : text;
   const parts = splitBlocks(parseMarkdown(tail), platform.limits.textUnits - RESERVED, platform.measure);
   const shown: Blocks = parts.at(-1) ?? [];
   const cut = parts.length > 1 || tail !== text;
-  const blocks: Blocks = [
-    ...(cut ? parseMarkdown("…") : []),
-    ...shown,
-    ...(line === "" ? [] : parseMarkdown(line)),
-  ];
+  const blocks: Blocks = [...(cut ? parseMarkdown("…") : []), ...shown, ...statusBlocks(status)];
   return {
     kind: "draft",
     blocks: blocks.length > 0 ? blocks : parseMarkdown("…"),
@@ -35,10 +30,18 @@ export function draftContent(
   };
 }
 
-/** One line, escaped: a tool's name and arguments come from the sandbox. */
-function statusLine(status: string): string {
-  if (status === "") return "";
-  if (status === "waking") return sentence("waking");
-  const short = status.replace(/\s+/g, " ").trim().slice(0, 120);
-  return short === "" ? "" : `⚙️ *${escapeMarkdown(short)}*`;
+/** One line of text: a tool's name and arguments come from the sandbox and never become markup or links. */
+function statusBlocks(status: string): Blocks {
+  if (status === "waking") return parseMarkdown(sentence("waking"));
+  const [line] = asParagraphs(status.replace(/\s+/g, " ").trim().slice(0, 120));
+  if (line?.type !== "paragraph") return [];
+  return [
+    {
+      ...line,
+      children: [
+        { type: "text", value: "⚙️ " },
+        { type: "emphasis", children: line.children },
+      ],
+    },
+  ];
 }
