@@ -80,6 +80,8 @@ async function ask(
     AbortSignal.timeout(timeoutMs),
     ...(options.signal ? [options.signal] : []),
   ]);
+  /** Where the messages of this chat stand in the transcript. */
+  const asked = new Map<string, number>();
   let sending: Promise<unknown> | undefined;
   let failed: unknown;
   try {
@@ -90,8 +92,15 @@ async function ask(
         end.abort();
       });
       if (event === "draft" && data.replyTo === id) options.onDraft?.(data);
-      if (event !== "message" || data.replyTo !== id || data.role === "user") continue;
-      return { kind: data.role, markdown: data.markdown };
+      if (event !== "message") continue;
+      if (data.role === "user") {
+        asked.set(data.id, data.seq);
+        continue;
+      }
+      // Turns are answered in order: one for a later message means that ours was merged into it.
+      const own = asked.get(`u_${id}`) ?? Number.POSITIVE_INFINITY;
+      const merged = data.turnId !== "" && (asked.get(`u_${data.replyTo}`) ?? 0) > own;
+      if (data.replyTo === id || merged) return { kind: data.role, markdown: data.markdown };
     }
   } finally {
     end.abort();

@@ -92,6 +92,17 @@ describe("console bridge", () => {
     assert.equal((await client.newSession()).kind, "session");
   });
 
+  it("answers a message that was merged with the next one", async () => {
+    const slow = client.ask("slow first", { timeoutMs: 8_000 });
+    await sleep(300);
+    const merged = client.ask("second", { timeoutMs: 8_000 });
+    await sleep(100);
+    const last = client.ask("third", { timeoutMs: 8_000 });
+    assert.equal((await slow).markdown, "echo: slow first");
+    assert.equal((await last).markdown, "echo: second\n\nthird");
+    assert.equal((await merged).markdown, "echo: second\n\nthird");
+  });
+
   it("takes the same message once, however often it is sent", async () => {
     const first = await client.send("only once", { id: "same" });
     const second = await client.send("only once", { id: "same" });
