@@ -5,4 +5,4 @@
 export type { Call, FakeBot, SeenMessage } from "./bot.ts";
 export { type ControlClient, controlClient } from "./control-client.ts";
 export type { Fault, FaultKind } from "./faults.ts";
-export { DEFAULT_TOKEN, type FakeOptions, type FakeTelegram, startFakeTelegram } from "./server.ts";
+export { type FakeOptions, type FakeTelegram, startFakeTelegram } from "./server.ts";
