@@ -27,6 +27,8 @@ const Config = z.strictObject({
       protections: z.enum(["hard_requirement", "best_effort"]).default("hard_requirement"),
       /** A control group that was delegated to an ordinary user, for the memory and process caps. */
       cgroup: z.string().optional(),
+      /** Idle agents may be paged out to swap that is neither zram nor encrypted: their memory then lies on disk in the clear. */
+      plainSwap: z.boolean().default(false),
     })
     .prefault({}),
   telegram: z

@@ -18,6 +18,16 @@ export const TIMEOUTS = {
   heartbeat: 2_000,
   /** Control socket: silence after which the peer is taken for gone. */
   heartbeatLost: 6_000,
+  /** Control socket: connection to hello. */
+  controlHello: 5_000,
+  /** Control socket: command to its ack; progress comes as events. */
+  controlAck: 5_000,
+  /** A guest that breaks the protocol finds no socket for this long. */
+  controlBan: 5_000,
+  /** A guest that runs but doesn't dial is stopped after this. */
+  guestUnreachable: 20_000,
+  /** What needs a launcher that doesn't answer (it is being restarted) fails after this. */
+  launcherAnswer: 30_000,
   /** From cold or parked to an agent that takes a turn. */
   waking: 60_000,
   /** The user is told "waking up" when waking takes longer than this. */

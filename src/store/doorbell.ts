@@ -1,8 +1,8 @@
 /**
  * The doorbell: a BullMQ job per ring, deduplicated by conversation, and its pub/sub twin (RELIABILITY §1, §2).
  * The job is never the truth: it is done as soon as a handler has the conversation. BullMQ keeps a ring for a worker
- * that isn't there yet; the twin reaches one that is, faster, and past the deduplication key that a killed worker
- * leaves behind. Must never let an error of BullMQ's own loops reach the process.
+ * that isn't there yet or doesn't answer; the twin reaches one that is, faster, and past the deduplication key that a
+ * killed worker leaves behind. Must never let an error of BullMQ's own loops reach the process.
  */
 import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";

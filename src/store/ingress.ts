@@ -2,6 +2,8 @@
  * Ingress: a platform's event becomes a mailbox entry or an effect at its seq, exactly once (RELIABILITY §1).
  * The order is script → mark → ring. The platform may be acknowledged when `accept` resolves: script and mark are in,
  * fsynced. A crash before that is healed by redelivery, since a duplicate repeats the marks.
+ * The mark itself rings whoever listens; the BullMQ ring follows if nobody did, or didn't answer soon. (A BullMQ job
+ * costs five fsyncs of the same Redis: on the way of every message they would double the time to dispatch.)
  */
 import { z } from "zod";
 import { Fault } from "../lib/errors.ts";
@@ -15,6 +17,9 @@ import { IngressEvent, MAX_TEXT_BYTES, MAX_WAITING } from "./records.ts";
 
 /** How long an update is remembered: longer than any platform redelivers. */
 const SEEN_MS = 72 * 3_600_000;
+
+/** A message that still waits after this time is rung through BullMQ too. */
+const ANSWER_MS = 50;
 
 const Reply = z.tuple([z.number(), z.string()]);
 const n = z.number().int().nonnegative();
@@ -46,6 +51,19 @@ export function ingress(
   host: string,
   bridge: string,
 ): IngressPort {
+  const unanswered = new Set<string>();
+  /** Best effort: the conversation is marked, so a sweeper finds what this misses. */
+  function ring(conversation: string, afterMs: number): void {
+    if (unanswered.has(conversation)) return;
+    unanswered.add(conversation);
+    const attempt = async () => {
+      unanswered.delete(conversation);
+      const waiting = await connection.command((r) => r.zcard(keys.conversation.accepted(conversation)));
+      if (waiting > 0) await doorbell.ring(conversation);
+    };
+    setTimeout(() => attempt().catch(() => {}), afterMs).unref();
+  }
+
   return {
     async accept(input: IngressEvent): Promise<AcceptResult> {
       const event = checkedEvent(input, bridge);
@@ -78,17 +96,14 @@ export function ingress(
 
       // Script and mark travel together: Redis runs them in order, with one fsync, and both replies are awaited.
       const mark = markCall(event.command ? bridgeWake(bridge) : hostWake(host), id);
-      const stored = connection.runAll([accept, mark]);
-      // The ring is written behind them on the same connection, so the worker can't be woken before the entry is in.
-      const rung = event.command ? undefined : doorbell.ring(id).catch(() => {});
-      const [reply] = await stored;
+      const [reply, heard] = await connection.runAll([accept, mark]);
       failpoint("ingress.after-script");
       const [duplicate, json] = checked(Reply, reply, "ingress reply");
       const outcome = parsed(Outcome, json, "ingress outcome");
       if (outcome.kind === "full") await connection.run(...markCall(bridgeWake(bridge), id));
-      if (outcome.kind === "stop") connection.publish(channels.cancel(host), id);
       failpoint("ingress.after-mark");
-      void rung;
+      if (outcome.kind === "stop") connection.publish(channels.cancel(host), id);
+      if (outcome.kind === "accepted") ring(id, heard === 0 ? 0 : ANSWER_MS);
       return { ...outcome, duplicate: duplicate === 1 };
     },
 

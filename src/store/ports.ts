@@ -50,6 +50,13 @@ export type ClaimResult =
   | { kind: "wait"; reason: "principal" }
   | { kind: "empty" };
 
+/** What a worker knows before it claims. */
+export interface SureClaim {
+  principal: string;
+  /** Life of the warm agent that takes the turn at once, or "". */
+  bootId: string;
+}
+
 /** Worker side of a mailbox. */
 export interface TurnPort {
   /** Mark number of each dirty conversation of this host, oldest mark first, at most `limit`. */
@@ -62,8 +69,10 @@ export interface TurnPort {
    * Two scripts: a slot of the principal (lease), then the conversation; the slot is given back unless granted.
    * `deadOwner`: a former owner that is known to be dead (this host's worker before a restart, proved by its lock):
    * its lease counts as ended at once.
+   * `sure`: the caller knows the conversation's principal and that it has a place free (the one acting worker of the
+   * principal's host does): then everything travels at once. With a `bootId` a new turn is stored as `dispatching`.
    */
-  claim(conversation: string, owner: string, deadOwner?: string): Promise<ClaimResult>;
+  claim(conversation: string, owner: string, deadOwner?: string, sure?: SureClaim): Promise<ClaimResult>;
   /**
    * Extends lease and slot. `lost` when fence or owner differ: stop acting, don't cancel.
    * `cancel` is true when cancelUpTo ≥ the turn's last seq.

@@ -8,12 +8,12 @@ import { failpoint } from "../lib/failpoints.ts";
 import { newId } from "../lib/ids.ts";
 import type { Logger } from "../lib/logging.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
-import type { Connection } from "./connection.ts";
+import type { Call, Connection } from "./connection.ts";
 import { bridgeWake, hostWake } from "./ingress.ts";
 import { checked, fieldsOf, parsed, toJson } from "./json.ts";
-import { channels, keys } from "./keys.ts";
+import { channels, keys, ringChannel } from "./keys.ts";
 import { markCall, markOf, pager, unmark } from "./marks.ts";
-import type { ClaimResult, DoorbellPort, TurnPort } from "./ports.ts";
+import type { ClaimResult, DoorbellPort, SureClaim, TurnPort } from "./ports.ts";
 import { AnswerBody, MAX_RUNNING, MAX_TEXT_BYTES, TurnRecord, TurnState } from "./records.ts";
 
 const FINISHED_MS = 7 * 86_400_000;
@@ -60,9 +60,13 @@ export function turns(
   const c = keys.conversation;
   const p = keys.principal;
   const wake = hostWake(host);
+  /** Best effort: what this misses, the sweeper finds. */
   const ringLater = (conversation: string) => {
-    if (conversation)
-      doorbell.ring(conversation).catch((err) => logger.debug({ err, conversation }, "ring failed"));
+    if (!conversation) return;
+    connection
+      .command((r) => r.publish(ringChannel(host), conversation))
+      .then((heard) => (heard === 0 ? doorbell.ring(conversation) : undefined))
+      .catch((err) => logger.debug({ err, conversation }, "ring failed"));
   };
 
   // After a Redis restart no lease ends before every holder had the time to renew it: a lease counts from the moment
@@ -104,9 +108,10 @@ export function turns(
       await unmark(connection, wake, id, mark);
     },
 
-    async claim(conversation, owner, deadOwner = ""): Promise<ClaimResult> {
+    async claim(conversation, owner, deadOwner = "", sure?: SureClaim): Promise<ClaimResult> {
       const id = conversation;
       const graceEnd = await grace();
+      if (sure) return claimSure(id, owner, deadOwner, sure, graceEnd);
       const look = await connection.run(
         "peek",
         [c.state(id), c.accepted(id), c.turn(id), c.outbox(id)],
@@ -125,24 +130,8 @@ export function turns(
         );
         if (admitted !== 1) return { kind: "wait", reason: "principal" };
       }
-      const reply = await connection.run(
-        "take",
-        [c.state(id), c.accepted(id), c.entries(id), c.turn(id)],
-        [id, turnId, owner, host, TIMEOUTS.lease, graceEnd, deadOwner, MAX_TEXT_BYTES],
-      );
-      const taken = checked(Take, reply, "claim");
-      if (taken[0] === "run") {
-        failpoint("claim.after-claim");
-        return { kind: "run", turn: turnOf(taken[1]) };
-      }
-      if (unfinished === "") await release(principal, turnId);
-      if (taken[0] === "recover") {
-        const turn = turnOf(taken[1]);
-        await connection.run("hold", [p.running(turn.principal)], [turn.turnId, TIMEOUTS.lease]);
-        failpoint("claim.after-claim");
-        return { kind: "recover", turn };
-      }
-      return taken[0] === "busy" ? { kind: "busy", leaseUntil: taken[1] } : { kind: "empty" };
+      const reply = await connection.run(...takeCall(id, turnId, owner, deadOwner, "", graceEnd));
+      return taken(reply, unfinished === "" ? { principal, turnId } : undefined);
     },
 
     async renew(turn) {
@@ -220,6 +209,55 @@ export function turns(
       return read(c.finished(conversation, turnId));
     },
   };
+
+  function takeCall(
+    id: string,
+    turnId: string,
+    owner: string,
+    deadOwner: string,
+    bootId: string,
+    graceEnd: number,
+  ): Call {
+    return [
+      "take",
+      [c.state(id), c.accepted(id), c.entries(id), c.turn(id)],
+      [id, turnId, owner, host, TIMEOUTS.lease, graceEnd, deadOwner, MAX_TEXT_BYTES, bootId],
+    ];
+  }
+
+  /** Place and turn in one go: the caller knows that the place is free. */
+  async function claimSure(
+    id: string,
+    owner: string,
+    deadOwner: string,
+    { principal, bootId }: SureClaim,
+    graceEnd: number,
+  ): Promise<ClaimResult> {
+    const turnId = newId("t");
+    const [, reply] = await connection.runAll([
+      ["hold", [p.running(principal)], [turnId, TIMEOUTS.lease]],
+      takeCall(id, turnId, owner, deadOwner, bootId, graceEnd),
+    ]);
+    return taken(reply, { principal, turnId });
+  }
+
+  /** Reads a reply of `take`. `place`: what was taken for a new turn, to be given back unless one began. */
+  async function taken(
+    reply: unknown,
+    place: { principal: string; turnId: string } | undefined,
+  ): Promise<ClaimResult> {
+    const outcome = checked(Take, reply, "claim");
+    const turn = outcome[0] === "run" || outcome[0] === "recover" ? turnOf(outcome[1]) : undefined;
+    const right = outcome[0] === "run" && turn?.principal === place?.principal;
+    if (place && !right) await release(place.principal, place.turnId);
+    if (turn && !right)
+      await connection.run("hold", [p.running(turn.principal)], [turn.turnId, TIMEOUTS.lease]);
+    if (turn) {
+      failpoint("claim.after-claim");
+      return { kind: outcome[0] === "run" ? "run" : "recover", turn };
+    }
+    return outcome[0] === "busy" ? { kind: "busy", leaseUntil: Number(outcome[1]) } : { kind: "empty" };
+  }
 
   async function read(key: string): Promise<TurnRecord | undefined> {
     const fields = await connection.command((r) => r.hgetall(key));

@@ -5,6 +5,7 @@
  */
 import { Fault } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
+import { TIMEOUTS } from "../lib/timeouts.ts";
 import type { AgentState, FromGuest, ToGuest, TurnEvent } from "../sandbox/index.ts";
 import type { ControlHandler, ControlPort } from "./control/hub.ts";
 import type { GuestFrame } from "./control/messages.ts";
@@ -31,9 +32,6 @@ export interface TurnListener {
 export interface AgentWatcher {
   changed(): void;
 }
-
-/** An ack is due within this; progress comes as events. */
-const ACK_MS = 5_000;
 
 interface Pending {
   resolve(ack: GuestAck): void;
@@ -230,8 +228,8 @@ export class AgentClient implements ControlHandler {
     }
     const timer = setTimeout(() => {
       this.#pending.delete(id);
-      reject(this.#unreachable(`${command.type}: no answer in ${ACK_MS} ms`, false));
-    }, ACK_MS);
+      reject(this.#unreachable(`${command.type}: no answer in ${TIMEOUTS.controlAck} ms`, false));
+    }, TIMEOUTS.controlAck);
     this.#pending.set(id, { resolve, reject, timer });
     this.#port.send(this.sandboxId, this.#conn, { ...command, id } as ToGuest);
     return promise;

@@ -5,7 +5,7 @@
 import { describeError } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
-import type { TurnPort, TurnRecord } from "../store/index.ts";
+import { type ClaimResult, MAX_RUNNING, type TurnPort, type TurnRecord } from "../store/index.ts";
 import { isDead } from "./owner.ts";
 import type { TurnRun } from "./turn-runner.ts";
 
@@ -19,12 +19,17 @@ export interface DispatchDeps {
   maxClaimed: number;
   /** This worker may act for its host now. */
   acting(): boolean;
-  run(turn: TurnRecord, askedAt: number): TurnRun;
+  /** `fresh`: claimed as a new turn, not recovered. */
+  run(turn: TurnRecord, askedAt: number, fresh: boolean): TurnRun;
+  /** Life of the principal's agent if it could take a turn at once, else "". */
+  warmLife(principal: string): string;
 }
 
 const SWEEP_BATCH = 100;
 /** Claims at once in a sweep. */
 const SWEEP_LANES = 8;
+/** Conversations whose principal is remembered. */
+const KNOWN = 10_000;
 
 /** See the module's header. */
 export class Dispatcher {
@@ -32,6 +37,12 @@ export class Dispatcher {
   readonly #runs = new Map<string, TurnRun>();
   readonly #claiming = new Map<string, Promise<void>>();
   readonly #later = new Map<string, NodeJS.Timeout>();
+  /** Principals of conversations that had a turn here, oldest first. */
+  readonly #known = new Map<string, string>();
+  /** Sure claims under way, by principal. */
+  readonly #sure = new Map<string, number>();
+  /** From then on every place that is taken was taken or renewed by this worker. */
+  #soleFrom = Number.POSITIVE_INFINITY;
   #open = false;
   #sweeping = false;
   #sweeper: NodeJS.Timeout | undefined;
@@ -47,6 +58,7 @@ export class Dispatcher {
 
   open(): void {
     this.#open = true;
+    this.#soleFrom = performance.now() + 2 * TIMEOUTS.lease;
     this.#sweeper ??= setInterval(() => void this.sweep(), TIMEOUTS.sweep);
     void this.sweep();
   }
@@ -121,7 +133,7 @@ export class Dispatcher {
     const { turns, owner, log } = this.#deps;
     try {
       let askedAt = performance.now();
-      let result = await turns.claim(conversation, owner);
+      let result = await this.#claimOnce(conversation);
       if (result.kind === "busy") {
         const dead = await this.#deadHolder(conversation);
         if (dead !== undefined) {
@@ -129,7 +141,8 @@ export class Dispatcher {
           result = await turns.claim(conversation, owner, dead);
         }
       }
-      if (result.kind === "run" || result.kind === "recover") this.#start(result.turn, askedAt);
+      if (result.kind === "run" || result.kind === "recover")
+        this.#start(result.turn, askedAt, result.kind === "run");
       else if (result.kind === "busy") this.#again(conversation, result.leaseUntil - Date.now());
       else if (result.kind === "empty") await turns.clean(conversation, await turns.markOf(conversation));
       // `wait`: rung by the store when a place of its principal is free.
@@ -137,6 +150,34 @@ export class Dispatcher {
       // The mark is still there: the sweeper comes back to it.
       log.debug({ conversation, reason: describeError(error) }, "claim failed");
     }
+  }
+
+  /** One claim; the short way when this worker knows that the principal has a place free. */
+  async #claimOnce(conversation: string): Promise<ClaimResult> {
+    const { turns, owner } = this.#deps;
+    const principal = this.#known.get(conversation);
+    if (principal === undefined || performance.now() < this.#soleFrom)
+      return turns.claim(conversation, owner);
+    const underWay = this.#sure.get(principal) ?? 0;
+    const running = [...this.#runs.values()].filter((run) => run.principal === principal).length;
+    if (running + underWay >= MAX_RUNNING) return turns.claim(conversation, owner);
+    this.#sure.set(principal, underWay + 1);
+    try {
+      const bootId = this.#deps.warmLife(principal);
+      return await turns.claim(conversation, owner, "", { principal, bootId });
+    } finally {
+      const left = (this.#sure.get(principal) ?? 1) - 1;
+      if (left > 0) this.#sure.set(principal, left);
+      else this.#sure.delete(principal);
+    }
+  }
+
+  #remember({ conversation, principal }: TurnRecord): void {
+    this.#known.delete(conversation);
+    this.#known.set(conversation, principal);
+    if (this.#known.size <= KNOWN) return;
+    const [oldest = ""] = this.#known.keys();
+    this.#known.delete(oldest);
   }
 
   /** The holder of a live lease, when it provably doesn't act: then nobody has to wait for the lease's end. */
@@ -160,9 +201,10 @@ export class Dispatcher {
     );
   }
 
-  #start(turn: TurnRecord, askedAt: number): void {
+  #start(turn: TurnRecord, askedAt: number, fresh: boolean): void {
     const { conversation } = turn;
-    const run = this.#deps.run(turn, askedAt);
+    this.#remember(turn);
+    const run = this.#deps.run(turn, askedAt, fresh);
     this.#runs.set(conversation, run);
     run.start();
     void run.done.then(async ({ more, detached }) => {

@@ -14,6 +14,10 @@ export class FairSlots {
     this.#limit = limit;
   }
 
+  get hasFree(): boolean {
+    return this.#taken < this.#limit;
+  }
+
   /** Resolves when a place is taken. */
   take(key: string): Promise<void> {
     if (this.#taken < this.#limit) {

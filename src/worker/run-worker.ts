@@ -91,12 +91,13 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     hostId,
     maxClaimed: config.maxClaimed,
     acting: () => lease.held(),
-    run: (turn, askedAt) => {
+    run: (turn, askedAt, fresh) => {
       const sandbox = acting?.sandboxes.of(turn.principal);
       if (!sandbox) throw new Error("claimed while standing by");
       const deps = { log, turns: store.turns, contexts: store.contexts, launcher, slots, mode: config.mode };
-      return new TurnRun(deps, sandbox, turn, askedAt);
+      return new TurnRun(deps, sandbox, turn, askedAt, fresh);
     },
+    warmLife: (principal) => (slots.hasFree ? (acting?.sandboxes.of(principal)?.warmLife ?? "") : ""),
   });
 
   async function begin(): Promise<void> {

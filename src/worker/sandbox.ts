@@ -31,12 +31,6 @@ export interface SandboxDeps {
   makeRoom(forTurn: () => boolean): Promise<void>;
 }
 
-/** A guest that runs but doesn't dial is given up after this. */
-const UNREACHABLE_MS = 20_000;
-
-/** A launcher that doesn't answer for this long fails what needs it. */
-const LAUNCHER_MS = 30_000;
-
 const STOP_CODES: Record<string, string> = {
   oom: "out-of-memory",
   disk: "disk-full",
@@ -93,6 +87,11 @@ export class Sandbox {
       this.#holders--;
       this.#idleSince = performance.now();
     };
+  }
+
+  /** The agent's life if it takes turns now, else "". */
+  get warmLife(): string {
+    return !this.#resting && this.#usable() ? this.client.bootId : "";
   }
 
   /** Resolves when a turn may be sent; rejects with a Fault whose code the user may be told. */
@@ -213,7 +212,12 @@ export class Sandbox {
   /** Looks after a guest that runs but doesn't speak. Called now and then. */
   async checkReachable(): Promise<void> {
     const expected = this.#phase === "warm" && this.#info?.state === "running" && this.#holders > 0;
-    if (!expected || this.client.connected || performance.now() - this.#silentSince < UNREACHABLE_MS) return;
+    if (
+      !expected ||
+      this.client.connected ||
+      performance.now() - this.#silentSince < TIMEOUTS.guestUnreachable
+    )
+      return;
     this.#deps.log.error({ sandboxId: this.id }, "guest does not dial, sandbox is stopped");
     await this.end("unreachable", "agent-unreachable");
   }
@@ -254,7 +258,7 @@ export class Sandbox {
         this.learned(await this.#ask((launcher) => launcher.wake(this.id)));
       }
       this.#deps.hub.heartbeat(this.id, true);
-      await this.#connected(performance.now() + UNREACHABLE_MS);
+      await this.#connected(performance.now() + TIMEOUTS.guestUnreachable);
       if (this.#deps.mode === "oneshot" || this.client.agent === "warm" || this.client.agent === "busy")
         return;
     }
@@ -352,6 +356,6 @@ export class Sandbox {
 
   /** A launcher that is being restarted is waited for. */
   #ask<T>(call: (launcher: LauncherPort) => Promise<T>): Promise<T> {
-    return retrying(() => call(this.#deps.launcher), { withinMs: LAUNCHER_MS });
+    return retrying(() => call(this.#deps.launcher), { withinMs: TIMEOUTS.launcherAnswer });
   }
 }

@@ -50,9 +50,16 @@ export class Sandboxes {
     );
     this.#unwatch = await this.#deps.launcher.watch((id, info) => {
       if (info || this.#all.has(id)) this.of(id).learned(info);
+      if (!info && this.#all.get(id)?.idle) this.#forget(id);
     });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     if (running.length > 0) this.#deps.log.info({ count: running.length }, "sandboxes adopted");
+  }
+
+  /** It was destroyed; another one of this principal begins afresh. */
+  #forget(id: string): void {
+    this.#all.delete(id);
+    this.#deps.hub.unlisten(id);
   }
 
   /** Agents go on. */

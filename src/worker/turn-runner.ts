@@ -16,9 +16,9 @@ import { answerOf, endOf, toolLine, wakeCode } from "./answer.ts";
 import { Drafts } from "./drafts.ts";
 import type { FairSlots } from "./fair-slots.ts";
 import type { LauncherPort } from "./launcher-port.ts";
-import { Lease } from "./lease.ts";
 import { retrying } from "./retry.ts";
 import type { Sandbox } from "./sandbox.ts";
+import { TurnLease } from "./turn-lease.ts";
 import { type Effect, type Ending, newMachine, step, type TurnInput } from "./turn-machine.ts";
 
 /** What all turns of a worker share. */
@@ -42,10 +42,11 @@ export class TurnRun {
   readonly #log: Logger;
   readonly #sandbox: Sandbox;
   readonly #client: AgentClient;
-  readonly #lease: Lease;
+  readonly #lease: TurnLease;
   readonly #drafts: Drafts;
   readonly #ended = Promise.withResolvers<{ more: boolean; detached: boolean }>();
   readonly #unhold: () => void;
+  readonly #fresh: boolean;
   #turn: TurnRecord;
   #machine = newMachine();
   #unlisten: (() => void) | undefined;
@@ -53,20 +54,23 @@ export class TurnRun {
   #more = false;
   #lastSeq = 0;
   #storedSeqAt = performance.now();
-  #renewing = false;
-  #timers: NodeJS.Timeout[] = [];
+  #noticeTimer: NodeJS.Timeout | undefined;
   #killTimer: NodeJS.Timeout | undefined;
-  #leaseTimer: NodeJS.Timeout | undefined;
+  #limitTimer: NodeJS.Timeout | undefined;
   #startedAt: number;
 
-  /** `askedAt`: when the claim was sent (monotonic). */
-  constructor(deps: TurnDeps, sandbox: Sandbox, turn: TurnRecord, askedAt: number) {
+  /** `askedAt`: when the claim was sent (monotonic). `fresh`: a new turn, perhaps stored as `dispatching` already. */
+  constructor(deps: TurnDeps, sandbox: Sandbox, turn: TurnRecord, askedAt: number, fresh: boolean) {
     this.#deps = deps;
+    this.#fresh = fresh;
     this.#turn = turn;
     this.#sandbox = sandbox;
     this.#client = sandbox.client;
     this.#log = deps.log.child({ turnId: turn.turnId, conversation: turn.conversation, fence: turn.fence });
-    this.#lease = new Lease(TIMEOUTS.leaseStop, askedAt);
+    this.#lease = new TurnLease(deps.turns, turn, askedAt, this.#log, {
+      lost: () => this.#feed({ type: "lease-lost" }),
+      cancel: () => this.#feed({ type: "cancel" }),
+    });
     this.#unhold = sandbox.hold();
     this.#startedAt = askedAt;
     const { conversation, turnId, fence, deliver, bridge } = turn;
@@ -86,55 +90,19 @@ export class TurnRun {
   }
 
   start(): void {
-    this.#timers.push(setInterval(() => void this.renew(), TIMEOUTS.leaseRenew));
-    this.#watchLease();
-    const runningMs = this.#turn.startedAt > 0 ? this.#turn.claimedAt - this.#turn.startedAt : 0;
-    this.#timers.push(
-      setTimeout(() => this.#feed({ type: "time-limit" }), Math.max(0, TIMEOUTS.turn - runningMs)),
-    );
     const state = this.#turn.state;
-    const known = state === "dispatching" || state === "running" ? state : "accepted";
+    const known = !this.#fresh && (state === "dispatching" || state === "running") ? state : "accepted";
     this.#feed({ type: "begin", state: known, mayStart: this.#mayStart() });
   }
 
-  /** Renews the lease and looks for a cancel; also called on a hint. */
-  async renew(): Promise<void> {
-    if (this.#renewing || this.#machine.phase === "ended") return;
-    this.#renewing = true;
-    const askedAt = performance.now();
-    try {
-      if (!this.#holds()) return;
-      const answer = await this.#deps.turns.renew(this.#turn);
-      if (answer.kind === "lost") this.#feed({ type: "lease-lost" });
-      else {
-        this.#lease.renewed(askedAt);
-        this.#watchLease();
-        if (answer.cancel) this.#feed({ type: "cancel" });
-      }
-    } catch (error) {
-      this.#log.debug({ reason: describeError(error) }, "lease was not renewed");
-    } finally {
-      this.#renewing = false;
-    }
+  /** A cancel may have come. */
+  renew(): Promise<void> {
+    return this.#lease.renew();
   }
 
   /** Stops acting without ending anything (drain, lost host). */
   detach(): void {
     this.#feed({ type: "lease-lost" });
-  }
-
-  #watchLease(): void {
-    clearTimeout(this.#leaseTimer);
-    if (this.#machine.phase !== "ended")
-      this.#leaseTimer = setTimeout(() => this.#holds(), Math.max(0, this.#lease.leftMs()) + 1);
-  }
-
-  /** The first question of everything that acts. */
-  #holds(): boolean {
-    if (this.#machine.phase === "ended") return false;
-    if (this.#lease.held()) return true;
-    this.#feed({ type: "lease-lost" });
-    return false;
   }
 
   #mayStart(): boolean {
@@ -146,7 +114,15 @@ export class TurnRun {
     const { machine, effects } = step(this.#machine, input);
     this.#machine = machine;
     if (machine.phase !== from) this.#log.debug({ event: input.type, from, to: machine.phase }, "turn");
+    if (machine.phase === "starting" || machine.phase === "attaching") this.#limitTime();
     for (const effect of effects) this.#perform(effect);
+  }
+
+  /** Running time counts, also that under former owners; waiting for an agent or a place doesn't. */
+  #limitTime(): void {
+    const ranMs = this.#turn.startedAt > 0 ? this.#turn.claimedAt - this.#turn.startedAt : 0;
+    const leftMs = Math.max(0, TIMEOUTS.turn - ranMs);
+    this.#limitTimer ??= setTimeout(() => this.#feed({ type: "time-limit" }), leftMs);
   }
 
   #perform(effect: Effect): void {
@@ -158,7 +134,7 @@ export class TurnRun {
       this.#forget();
       return;
     }
-    if (!this.#holds()) return;
+    if (!this.#lease.held()) return;
     const failed = (error: unknown) => {
       this.#log.error({ err: error, effect: effect.do }, "turn step failed");
       // Nothing is lost: the lease ends and the turn is recovered.
@@ -212,11 +188,10 @@ export class TurnRun {
   }
 
   async #acquire(): Promise<void> {
-    const notice = setTimeout(() => this.#drafts.waking(), TIMEOUTS.wakingNotice);
-    this.#timers.push(notice);
+    this.#noticeTimer = setTimeout(() => this.#drafts.waking(), TIMEOUTS.wakingNotice);
     try {
       await this.#sandbox.ready();
-      clearTimeout(notice);
+      clearTimeout(this.#noticeTimer);
       if (!this.#hasSlot) {
         await this.#deps.slots.take(this.#turn.principal);
         this.#hasSlot = true;
@@ -226,7 +201,7 @@ export class TurnRun {
       }
       this.#feed({ type: "acquired" });
     } catch (error) {
-      clearTimeout(notice);
+      clearTimeout(this.#noticeTimer);
       this.#log.error({ err: error }, "agent did not wake");
       const code = wakeCode(error instanceof Fault ? error.code : undefined);
       this.#feed({ type: "not-acquired", code });
@@ -235,13 +210,19 @@ export class TurnRun {
 
   async #storeDispatching(): Promise<void> {
     this.#listen();
-    const [stored] = await Promise.all([
-      this.#advance({ state: "dispatching", bootId: this.#client.bootId }),
-      this.#beginContext(),
-    ]);
-    if (!stored) return;
+    const { state, bootId } = this.#turn;
+    const begun = this.#beginContext();
+    if (!this.#fresh || state !== "dispatching" || bootId !== this.#client.bootId) {
+      const [stored] = await Promise.all([
+        this.#advance({ state: "dispatching", bootId: this.#client.bootId }),
+        begun,
+      ]);
+      if (!stored) return;
+    }
     failpoint("dispatch.before-run");
     this.#feed({ type: "dispatched", mayStart: this.#mayStart() });
+    // Stored by the claim: `begin` is on its way to Redis before `run` is to the guest, and so before any model call.
+    await begun;
   }
 
   #sendRun(): Promise<void> {
@@ -272,7 +253,7 @@ export class TurnRun {
         // Without a connection the next `up` sends it again.
         if (!this.#client.connected) return;
         await sleep(AGAIN_MS);
-        if (this.#machine.phase === phase && this.#holds()) return this.#ask(phase, send, then);
+        if (this.#machine.phase === phase && this.#lease.held()) return this.#ask(phase, send, then);
       } else {
         this.#log.error({ err: error }, "guest refused");
         this.#feed({ type: "refused", code: "agent-failed", detail: describeError(error) });
@@ -303,12 +284,13 @@ export class TurnRun {
   /** A fenced write, repeated while Redis is away and the lease holds. Undefined: the turn is no longer ours. */
   async #stored<T>(write: () => Promise<T | undefined>): Promise<T | undefined> {
     try {
-      const guarded = () => (this.#holds() ? write() : Promise.resolve(undefined));
+      const guarded = () => (this.#lease.held() ? write() : Promise.resolve(undefined));
       const result = await retrying(guarded, { withinMs: TIMEOUTS.lease, while: () => this.#lease.held() });
       if (result === undefined) this.#feed({ type: "lease-lost" });
       return result;
     } catch (error) {
-      this.#log.warn({ reason: describeError(error) }, "turn could not be stored; it will be recovered");
+      if (this.#lease.held())
+        this.#log.warn({ reason: describeError(error) }, "turn could not be stored; it will be recovered");
       this.#feed({ type: "lease-lost" });
       return undefined;
     }
@@ -323,7 +305,7 @@ export class TurnRun {
   }
 
   #event(seq: number, event: TurnEvent): void {
-    if (!this.#holds()) return;
+    if (!this.#lease.held()) return;
     this.#lastSeq = seq;
     const end = endOf(event);
     if (end) {
@@ -378,9 +360,8 @@ export class TurnRun {
 
   #finish(detached: boolean): void {
     if (detached) this.#log.warn("turn left to whoever holds it");
-    for (const timer of this.#timers) clearTimeout(timer);
-    clearTimeout(this.#killTimer);
-    clearTimeout(this.#leaseTimer);
+    for (const timer of [this.#noticeTimer, this.#killTimer, this.#limitTimer]) clearTimeout(timer);
+    this.#lease.close();
     this.#drafts.close();
     this.#unlisten?.();
     this.#unhold();

@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Store } from "../../src/store/index.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
+import { message } from "./events.ts";
 
 let redis: TestRedis;
 before(async () => {
@@ -104,6 +105,26 @@ test("paused, nothing new begins; close waits for what runs", async () => {
   release();
   await closing;
   assert.deepEqual(rung, ["console.a"]);
+});
+
+test("a message rings a worker that listens within milliseconds, and BullMQ only if nobody answers", async () => {
+  const { bridge, worker } = await pair("answer");
+  let answer = true;
+  const rung: string[] = [];
+  const bell = await worker.doorbell.listen(async (c) => {
+    rung.push(c);
+    if (answer) await worker.turns.claim(c, "w1");
+  }, 4);
+  const busy = () => redis.send("admin", "GET", "{nc:q:answer}:turns:id");
+  await bridge.ingress("console").accept(message("ans1", "x"));
+  await until(() => rung.length === 1, "rung", 150);
+  await sleep(200);
+  assert.equal(await busy(), null, "no job was made");
+  answer = false;
+  await bridge.ingress("console").accept(message("ans2", "x"));
+  await until(() => rung.filter((c) => c === "console.ans2").length === 2, "rung again, by BullMQ", 1_000);
+  assert.equal(await busy(), "1");
+  await bell.close();
 });
 
 test("works again after Redis was killed, without being told", async () => {

@@ -172,7 +172,13 @@ describe("two workers on one host", () => {
     first.kill("SIGSTOP");
     await h.say("cat", `effect ${h.file("cat")} 0`);
     await sleep(10_000);
+    const logged = h.logs.get(first) ?? [];
+    const before = logged.length;
     first.kill("SIGCONT");
+    // The first thing that it does about its turns is to leave them.
+    await eventually(() => logged.slice(before).filter((line) => line["turnId"]).length >= 2);
+    for (const line of logged.slice(before).filter((entry) => entry["turnId"]))
+      assert.equal(line["msg"], "turn left to whoever holds it", JSON.stringify(logged));
     for (const user of ["bob", "bo2", "cat"]) {
       assert.match((await h.until(user, 1, 20_000))[0] ?? "", /^final/, user);
       assert.equal(lines(user).length, 1, user);

@@ -91,6 +91,18 @@ describe("turns", () => {
     await eventually(async () => (await h.said("eve")).includes("final: You said: next"));
   });
 
+  it("/stop while the agent still wakes: the turn never runs, the next one does", async () => {
+    h.driver.warmMs = 1_500;
+    await h.say("eva", "never");
+    await eventually(() => h.driver.guests.get(principalOf("console", "eva"))?.agent === "waking");
+    await h.say("eva", "/stop");
+    await eventually(async () => (await h.said("eva")).includes("notice: cancelled"), 4_000);
+    await h.say("eva", "next");
+    await eventually(async () => (await h.said("eva")).includes("final: You said: next"));
+    h.driver.warmMs = 0;
+    assert.equal(h.guest("eva").started.length, 1);
+  });
+
   it("kills an agent that ignores the cancel, after 3 s", async () => {
     await h.say("gus", "deaf 60000");
     await eventually(

@@ -17,6 +17,7 @@ export const startLauncher: StartService = async (settings, logger) => {
     project: { node: dirname(dirname(runtime.node)), runtime: runtime.dir, guest: GUEST },
     bestEffort: config.sandbox.protections === "best_effort" || onlyOperator,
     cgroup: config.sandbox.cgroup,
+    plainSwap: config.sandbox.plainSwap,
   });
   return { facts: {}, drain: () => launcher.close() };
 };

@@ -17,6 +17,14 @@ import { sendError } from "./reply.ts";
 import { choicesOf, type ResolvedTarget, resolveTarget } from "./targets.ts";
 import { estimate, microsOf } from "./usage.ts";
 
+/** A turn's record may reach the store a moment after its prompt has reached the agent. */
+const LATE_MS = 200;
+
+async function lateTurns(deps: CallDeps, call: Call): Promise<RunningTurn[]> {
+  await sleep(LATE_MS, undefined, { signal: call.signal }).catch(() => {});
+  return deps.turns.current(call.sandboxId).catch(() => []);
+}
+
 /** Serves the call; resolves when the answer has been handed to the socket and the usage to the settler. */
 export async function serveCall(deps: CallDeps, call: Call): Promise<CallEnd> {
   // Both are needed whatever the body says: ask while it is still arriving.
@@ -52,6 +60,7 @@ export async function serveCall(deps: CallDeps, call: Call): Promise<CallEnd> {
     return refuse({ code: "inference_feature_denied", detail: `${inspected.field}: ${inspected.why}` });
   }
   const { request } = inspected;
+  if (turns.length === 0) turns = await lateTurns(deps, call);
   const turn = turns.find((t) => t.kind === "turn");
   call.turnId = turn?.turnId ?? "";
   if (!turn && turns.some((t) => t.kind === "warmup")) {

@@ -3,7 +3,8 @@
 -- one message) become a new turn, in order. With one whose lease ended, the same turn gets a new owner and fence.
 --
 -- KEYS state, accepted, entries, turn
--- ARGV conversation, new turn id, owner, host, lease (ms), grace end (ms), owner known to be dead, most bytes
+-- ARGV conversation, new turn id, owner, host, lease (ms), grace end (ms), owner known to be dead, most bytes,
+--      boot id of the life that a new turn goes to at once (it is `dispatching` then), or ""
 -- Returns {"run"|"recover", turn fields} | {"busy", lease end} | {"empty"}
 --- @include "now"
 local state, accepted, entries, turn = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -43,9 +44,11 @@ local core = '{"v":1,"turnId":"' .. ARGV[2] .. '","conversation":"' .. ARGV[1] .
   .. '","bridge":"' .. who[2] .. '","hostId":' .. cjson.encode(ARGV[4]) .. ',"epoch":1,"seqs":['
   .. table.concat(taken, ",") .. '],"text":' .. cjson.encode(table.concat(texts, "\n\n")) .. ',"session":' .. session
   .. ',"deliver":' .. deliver .. ',"acceptedAt":' .. acceptedAt .. '}'
+local fence = redis.call("HINCRBY", state, "fence", 1)
+local sent = ARGV[9] ~= ""
 redis.call("HSET", turn, "id", ARGV[2], "core", core, "conversation", ARGV[1], "bridge", who[2], "deliver", deliver,
-  "seqs", table.concat(taken, ","), "lastSeq", taken[#taken], "state", "accepted", "owner", ARGV[3],
-  "fence", redis.call("HINCRBY", state, "fence", 1), "leaseUntil", at + ARGV[5], "starts", 0, "startFence", 0,
-  "bootId", "", "eventSeq", 0, "claimedAt", at, "startedAt", 0, "settledAt", 0)
+  "seqs", table.concat(taken, ","), "lastSeq", taken[#taken], "state", sent and "dispatching" or "accepted", "owner", ARGV[3],
+  "fence", fence, "leaseUntil", at + ARGV[5], "starts", sent and 1 or 0, "startFence", sent and fence or 0,
+  "bootId", ARGV[9], "eventSeq", 0, "claimedAt", at, "startedAt", 0, "settledAt", 0)
 redis.call("HSET", state, "turn", ARGV[2])
 return { "run", redis.call("HGETALL", turn) }

@@ -3,7 +3,7 @@
  * Knows sandboxes by id only; what a frame means is the agent client's business.
  */
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { describeError, Fault } from "../../lib/errors.ts";
@@ -23,8 +23,8 @@ export const DEFAULT_CAPS: ListenerCaps = {
   maxUnread: 4 * 1024 * 1024,
   heartbeatMs: TIMEOUTS.heartbeat,
   heartbeatsLost: TIMEOUTS.heartbeatLost / TIMEOUTS.heartbeat,
-  helloMs: 5_000,
-  banMs: 5_000,
+  helloMs: TIMEOUTS.controlHello,
+  banMs: TIMEOUTS.controlBan,
 };
 
 /** Who hears a sandbox. Called on the main thread, in order; must return quickly. */
@@ -72,8 +72,9 @@ export class ControlHub implements ControlPort {
 
   /** Listens for a sandbox; resolves when the guest can dial. Listening again replaces socket and handler. */
   async listen(sandboxId: string, path: string, bootId: string, handler: ControlHandler): Promise<void> {
-    // Others may pass but not look: the names of the sockets' directories are secrets of their sandboxes.
-    mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
+    // The launcher has made it. Where it didn't: others may pass but not look.
+    const made = mkdirSync(dirname(path), { recursive: true });
+    if (made) chmodSync(dirname(path), 0o711);
     this.#handlers.set(sandboxId, { handler, conn: 0 });
     const waiting = Promise.withResolvers<void>();
     this.#waiting.get(sandboxId)?.reject(new Fault({ code: "control-replaced", message: "listening again" }));

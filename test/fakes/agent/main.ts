@@ -5,7 +5,7 @@
  * the sandbox's proxy and starts real processes for tools. Builtins only: it runs inside a sandbox.
  */
 import { createHash, createPublicKey, randomUUID, verify } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Message, ModelConfig } from "./model.ts";
@@ -90,6 +90,7 @@ function gateway(): void {
     const sessionKey = String(params["sessionKey"]);
     const run = runs.get(runId);
     if (method === "chat.send") {
+      stampOf(String(params["message"]));
       if (!run) startRun(runId, sessionKey, String(params["message"]));
       return { runId, status: run ? "in_flight" : "started" };
     }
@@ -159,4 +160,10 @@ function refusal(params: Record<string, unknown>, nonce: string, ts: number): st
   const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: device.publicKey }, format: "jwk" });
   const good = verify(null, Buffer.from(signed), key, Buffer.from(device.signature, "base64url"));
   return good && device.nonce === nonce ? undefined : "device signature invalid";
+}
+
+/** For the dispatch bench: "stamp NAME" leaves the wall-clock time at which the prompt arrived (ms) in the workspace. */
+function stampOf(text: string): void {
+  const name = /^stamp (\w+)$/.exec(text)?.[1];
+  if (name) appendFileSync("stamps.log", `${name} ${performance.timeOrigin + performance.now()}\n`);
 }

@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import pino from "pino";
@@ -27,6 +28,8 @@ export class Harness {
   readonly driver: FakeDriver;
   readonly bridge: Store;
   readonly drafts: DraftMessage[] = [];
+  /** What each child logged. */
+  readonly logs = new Map<ChildProcess, Record<string, unknown>[]>();
   #server: LauncherServer;
   readonly #workers: RunningWorker[] = [];
   readonly #children: ChildProcess[] = [];
@@ -97,16 +100,23 @@ export class Harness {
   /** A worker as a process of its own; resolves when it is ready (at once with `wait: false`). */
   async child(options: { failpoint?: string; wait?: boolean } = {}): Promise<ChildProcess> {
     const child = spawn(process.execPath, [fileURLToPath(new URL("./worker-process.ts", import.meta.url))], {
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", "pipe"],
       env: {
         PATH: process.env["PATH"],
-        LOG: process.env["LOG"],
+        LOG: process.env["LOG"] ?? "info",
         NEMOCLAW_HOME: this.paths.home,
         REDIS_LOGIN: JSON.stringify(this.redis.users.worker),
         ...(options.failpoint ? { NEMOCLAW_FAILPOINT: options.failpoint } : {}),
       },
     });
     this.#children.push(child);
+    const lines: Record<string, unknown>[] = [];
+    this.logs.set(child, lines);
+    createInterface(child.stderr).on("line", (line) => {
+      if (process.env["LOG"]) console.error(line);
+      if (line.startsWith("{")) lines.push(JSON.parse(line));
+      else console.error(line);
+    });
     if (options.wait === false) return child;
     await new Promise<void>((resolve, reject) => {
       child.once("exit", (code, signal) => reject(new Error(`worker ended: ${code ?? signal}`)));
