@@ -36,5 +36,4 @@ export {
   policyHash,
   type Revision,
   revisionAt,
-  SHOWN_HASH,
 } from "./revisions.ts";

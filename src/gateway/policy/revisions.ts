@@ -30,7 +30,7 @@ export function policyHash(model: PolicyModel): string {
 }
 
 /** How many characters of a hash are shown. */
-export const SHOWN_HASH = 12;
+const _SHOWN_HASH = 12;
 
 /** Adds a revision; `unchanged` when the meaning is that of the newest one. */
 export function appendRevision(

@@ -22,5 +22,5 @@ export {
 } from "./guard.ts";
 export { type Cidr, contains, type Ip, parseCidr, parseIp } from "./ip.ts";
 export { classifyName, type NameClass } from "./names.ts";
-export { type AddressClass, CONTROL_PORTS, OPENABLE } from "./ranges.ts";
-export { type Resolver, systemResolver } from "./resolver.ts";
+export { type AddressClass, OPENABLE } from "./ranges.ts";
+export type { Resolver } from "./resolver.ts";
