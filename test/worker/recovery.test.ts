@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { after, before, describe, it } from "node:test";
+import { after, afterEach, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { principalOf } from "../../src/lib/ids.ts";
 import { eventually, Harness } from "./helpers/harness.ts";
@@ -29,6 +29,8 @@ describe("a worker is killed", () => {
     await h.stop();
     assert.deepEqual(violations, []);
   });
+  // One that a failed test left behind would keep the next one standing by.
+  afterEach(() => h.killChildren());
   const lines = (name: string) =>
     existsSync(h.file(name)) ? readFileSync(h.file(name), "utf8").trim().split("\n") : [];
 
@@ -134,6 +136,8 @@ describe("two workers on one host", () => {
     await h.stop();
     assert.deepEqual(violations, []);
   });
+  // One that a failed test left behind would keep the next one standing by.
+  afterEach(() => h.killChildren());
   const lines = (name: string) => readFileSync(h.file(name), "utf8").trim().split("\n");
 
   it("one acts, one stands by; a kill moves the turn over within 3 s", async () => {

@@ -184,15 +184,20 @@ export class Harness {
     for (const worker of this.#workers.splice(0)) await worker.close();
   }
 
-  async stop(): Promise<void> {
-    await this.closeWorkers();
-    for (const client of this.#clients) client.close();
-    for (const child of this.#children)
+  /** Ends workers that are processes of their own, stopped ones too. */
+  async killChildren(): Promise<void> {
+    for (const child of this.#children.splice(0))
       if (child.exitCode === null && child.signalCode === null) {
         const gone = new Promise((resolve) => child.once("exit", resolve));
         child.kill("SIGKILL");
         await gone;
       }
+  }
+
+  async stop(): Promise<void> {
+    await this.closeWorkers();
+    for (const client of this.#clients) client.close();
+    await this.killChildren();
     this.driver.close();
     this.#server.close();
     await this.redis.stop();
