@@ -113,10 +113,14 @@ describe("held connections", () => {
 
   it("sys-10: the same for a plain request", async () => {
     await withPerson({ raw: undefined as never }, async (harness, client, person) => {
-      client.send("GET http://new.example.com/x HTTP/1.1\r\nHost: new.example.com\r\n\r\n");
-      await person.asked(1);
-      client.socket.destroy();
-      assert.ok(await client.until(() => person.questions[0]!.signal.aborted));
+      const post =
+        "POST http://new.example.com/y HTTP/1.1\r\nHost: new.example.com\r\nContent-Length: 5\r\n\r\nhello";
+      const get = "GET http://new.example.com/x HTTP/1.1\r\nHost: new.example.com\r\n\r\n";
+      client.send(get);
+      const other = harness.client().send(post);
+      await person.asked(2);
+      for (const one of [client, other]) one.socket.destroy();
+      assert.ok(await client.until(() => person.questions.every((one) => one.signal.aborted)));
       assert.equal(harness.dials.length, 0);
     });
   });

@@ -51,8 +51,8 @@ export async function forward(
     },
   };
   const started = performance.now();
-  const left = client.reader.watchEnd(client.gone, framing.kind !== "none");
-  const admitted = await gatekeeper.admit(wanted, left.signal);
+  const left = client.reader.watchEnd(client.gone);
+  const admitted = await gatekeeper.admit(wanted, client.gone, left.signal);
   left.stop();
   if (!admitted.ok) return { kind: "refused", reply: admitted.reply };
   if (inside) inside.upstream = undefined;

@@ -79,8 +79,11 @@ export class Gatekeeper {
     return { decision, hash: policy.hash };
   }
 
-  /** Everything before the dial. `signal` aborts when the client leaves. */
-  async admit(wanted: Wanted, signal: AbortSignal): Promise<Admitted | Refused> {
+  /**
+   * Everything before the dial. `gone` aborts when the client is gone; `left` (a client that ended its side) counts
+   * while a person is asked: who waits for an answer to a held request must be there.
+   */
+  async admit(wanted: Wanted, gone: AbortSignal, left: AbortSignal): Promise<Admitted | Refused> {
     const { guard, approver } = this.options;
     const first = this.decide(wanted);
     let { decision } = first;
@@ -94,9 +97,9 @@ export class Gatekeeper {
       decision = { ...decision, verdict: "allow", reason: "granted" };
       row = this.row(wanted, decision, first.hash);
     } else if (decision.verdict === "ask") {
-      const outcome = await approver.hold(this.question(wanted, first.hash), signal);
+      const outcome = await approver.hold(this.question(wanted, first.hash), left);
       if (outcome.kind !== "allowed") return this.refuse({ ...row, ...decider(outcome) }, heldReply(outcome));
-      if (signal.aborted)
+      if (left.aborted)
         return this.refuse({ ...row, reason: "client_left", ...decider(outcome) }, reply("unavailable"));
       until = outcome.until;
       // The policy may have changed meanwhile; only its denials and its standing rules still have a say.
@@ -121,7 +124,7 @@ export class Gatekeeper {
 
     if (wanted.inside?.dialled)
       return { ok: true, decision, addresses: [], row, ...(until ? { until } : {}) };
-    const verdict = await guard.check(wanted.authority, decision.allowance, signal);
+    const verdict = await guard.check(wanted.authority, decision.allowance, gone);
     if (!verdict.ok) return this.refuseAddress(row, verdict);
     return {
       ok: true,

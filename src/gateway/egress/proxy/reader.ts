@@ -11,6 +11,9 @@ export type HeadRead =
   | { readonly kind: "head"; readonly bytes: Buffer }
   | { readonly kind: "closed" | "truncated" | "timeout" | "too_large" | "bad_line_ending" };
 
+/** How much of a held client's bytes is kept in memory. */
+const MAX_KEPT = 64 * 1024;
+
 /** A reader. One per stream at a time. */
 export class ByteReader {
   private readonly stream: Duplex;
@@ -78,18 +81,19 @@ export class ByteReader {
 
   /**
    * Watches for the client's end while somebody else is waited for (a held connection): the signal aborts then, or with
-   * `gone`. A client that has sent more can't be watched further. `sending`: it may still send a body, so nothing is
-   * read and only `gone` counts.
+   * `gone`. To see an end one must read, so what comes is kept, up to a bound; a client that has sent more isn't
+   * watched further.
    */
-  watchEnd(gone: AbortSignal, sending = false): { readonly signal: AbortSignal; stop(): void } {
-    if (sending) return { signal: gone, stop: () => {} };
+  watchEnd(gone: AbortSignal): { readonly signal: AbortSignal; stop(): void } {
     const left = new AbortController();
     const leave = () => left.abort();
     const look = () => {
-      const bytes = this.held ? undefined : this.take();
-      if (bytes) this.unread(bytes);
-      if (this.held) this.wake = undefined;
-      else if (this.ended) leave();
+      while ((this.held?.length ?? 0) < MAX_KEPT) {
+        const bytes = this.stream.destroyed ? null : (this.stream.read() as Buffer | null);
+        if (!bytes) break;
+        this.held = this.held ? Buffer.concat([this.held, bytes]) : bytes;
+      }
+      if (this.stream.readableEnded || this.stream.destroyed) leave();
     };
     this.wake = look;
     gone.addEventListener("abort", leave, { once: true });

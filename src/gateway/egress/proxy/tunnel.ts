@@ -32,7 +32,7 @@ export async function openTunnel(
   const started = performance.now();
 
   const left = reader.watchEnd(client.gone);
-  const admitted = await gatekeeper.admit(wanted, left.signal);
+  const admitted = await gatekeeper.admit(wanted, left.signal, left.signal);
   if (!admitted.ok) return refuse(admitted.reply);
   const { decision, until } = admitted;
   if (decision.inspect && authority.port === TLS_PORT) {
