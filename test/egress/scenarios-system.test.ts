@@ -122,8 +122,12 @@ describe("egress scenarios: the proxy under load and failure", () => {
 
   it("sys-18: after the client's half-close everything still arrives, then the end", async () => {
     const megabyte = Buffer.alloc(1024 * 1024, "x");
+    // The end arrives while the name is still being looked up.
+    const slow = {
+      resolve: () => new Promise<string[]>((resolve) => setTimeout(() => resolve([PUBLIC]), 50)),
+    };
     await withProxy(
-      { policy: EXACT, respond: (_req, res) => setTimeout(() => res.end(megabyte), 100) },
+      { policy: EXACT, resolve: slow, respond: (_req, res) => setTimeout(() => res.end(megabyte), 100) },
       async (_harness, client) => {
         client.send(GET("http://api.example.com/", "Connection: close\r\n"));
         client.socket.end();
