@@ -123,6 +123,7 @@ export async function playCell(
   await delay(1_500);
 
   const finals = answers().length + failures().length;
+  for (const { text } of failures()) console.log(`${fault} at ${point}: ${text.replaceAll("\n", " ")}`);
   const file = join(homeOf(stage), EFFECTS);
   const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
   return {
