@@ -29,9 +29,6 @@ export function policyHash(model: PolicyModel): string {
   return createHash("sha256").update(canonical(model)).digest("hex");
 }
 
-/** How many characters of a hash are shown. */
-const _SHOWN_HASH = 12;
-
 /** Adds a revision; `unchanged` when the meaning is that of the newest one. */
 export function appendRevision(
   history: readonly Revision[],
