@@ -8,6 +8,7 @@ import { Redis, type RedisOptions } from "ioredis";
 import { Fault } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
 import { type ScriptName, scripts } from "./scripts.ts";
+import { within } from "./within.ts";
 
 /** Wait for a connection that is being made, then for the reply: together 2 s (RELIABILITY §7, ingress script). */
 const CONNECT_WAIT_MS = 500;
@@ -245,10 +246,12 @@ export function connect(options: ConnectionOptions): Connection {
     const subscribed = subscriber.subscribe(channel).catch((error: unknown) => {
       if (!closed) logger.error({ err: redisFault(error, false), channel }, "subscription refused");
     });
-    await Promise.race([subscribed, new Promise((r) => setTimeout(r, CONNECT_WAIT_MS).unref())]);
+    await within(CONNECT_WAIT_MS, subscribed);
     return async () => {
       set.delete(listener);
-      if (set.size === 0) await subscriber?.unsubscribe(channel).catch(() => {});
+      if (set.size > 0 || !subscriber) return;
+      const gone = subscriber.unsubscribe(channel).catch(() => {});
+      if (subscriber.status === "ready") await within(CONNECT_WAIT_MS, gone);
     };
   }
 

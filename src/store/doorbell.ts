@@ -4,15 +4,19 @@
  * that isn't there yet or doesn't answer; the twin reaches one that is, faster, and past the deduplication key that a
  * killed worker leaves behind. Must never let an error of BullMQ's own loops reach the process.
  */
-import { Queue, Worker } from "bullmq";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Job, Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import type { Logger } from "../lib/logging.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, redisFault } from "./connection.ts";
 import { type Dispatcher, dispatcher } from "./dispatcher.ts";
 import { doorbellPrefix, ringChannel } from "./keys.ts";
 import type { DoorbellPort } from "./ports.ts";
+import { within } from "./within.ts";
 
 const QUEUE = "turns";
+/** How long BullMQ may take for anything that we wait for. */
+const BULLMQ_MS = 1_500;
 
 /** The doorbell of a host. */
 export function doorbell(
@@ -39,13 +43,12 @@ export function doorbell(
 
   return {
     async ring(conversation) {
-      await connection.command(() =>
-        theQueue().add(
-          "ring",
-          { conversation },
-          { deduplication: { id: conversation, keepLastIfActive: true } },
-        ),
+      const once = { deduplication: { id: conversation, keepLastIfActive: true } };
+      // BullMQ waits for a connection as long as it takes; nobody who rings may.
+      const job = await connection.command(() =>
+        within(BULLMQ_MS, theQueue().add("ring", { conversation }, once)),
       );
+      if (!job) throw redisFault(new Error("BullMQ took no job in time"), true);
     },
 
     async listen(handler, concurrency) {
@@ -62,7 +65,12 @@ export function doorbell(
         connectionName: `${connection.patient.connectionName}-bell`,
       });
       client.on("error", () => {}); // Reported by the main connection.
-      const worker = new Worker(QUEUE, async (job) => calls.ring(String(job.data.conversation)), {
+      let jobs = 0;
+      const take = async (job: Job) => {
+        jobs += 1;
+        await calls.ring(String(job.data.conversation));
+      };
+      const worker = new Worker(QUEUE, take, {
         connection: client,
         prefix: doorbellPrefix(host),
         skipVersionCheck: true,
@@ -76,23 +84,26 @@ export function doorbell(
         removeOnFail: { count: 0 },
       });
       worker.on("error", (err) => logger.debug({ err }, "doorbell worker"));
+      worker.on("completed", () => {
+        jobs -= 1;
+      });
       const close = async () => {
         if (!open.delete(close)) return;
         await unsubscribe();
+        await within(BULLMQ_MS, worker.pause(true));
         const drained = calls.close();
-        // A worker that can't reach Redis would wait for it: after the handlers are done there is nothing to save.
-        await Promise.race([worker.close(), new Promise((r) => setTimeout(r, 1_000).unref())]).catch(
-          () => {},
-        );
+        // A ring in hand is done as a job now; leave none active, since BullMQ would swallow its conversation's rings.
+        for (let waited = 0; jobs > 0 && waited < BULLMQ_MS; waited += 10) await sleep(10);
         await drained;
-        await worker.close(true).catch(() => {});
+        // By force: otherwise it waits for the end of a connection, for ever if that is being made again just now.
+        await within(BULLMQ_MS, worker.close(true));
         client.disconnect();
       };
       open.add(close);
       return {
         async pause() {
           calls.pause();
-          await Promise.race([worker.pause(true), new Promise((r) => setTimeout(r, 1_000).unref())]);
+          await within(BULLMQ_MS, worker.pause(true));
         },
         ring: (conversation: string) => calls.ring(conversation),
         close,
@@ -106,7 +117,7 @@ export function doorbell(
 
     async close() {
       for (const close of [...open]) await close();
-      await queue?.close().catch(() => {});
+      if (queue) await within(BULLMQ_MS, queue.close());
     },
   };
 }

@@ -142,3 +142,20 @@ test("works again after Redis was killed, without being told", async () => {
   await until(() => rung.includes("console.c"), "after", 5_000);
   await bell.close();
 });
+
+test("close ends in bounded time, with Redis away, coming back, or just back", async () => {
+  for (const wait of [0, 30, 60, 90, 120]) {
+    const { worker } = await pair(`close${wait}`);
+    const bell = await worker.doorbell.listen(async () => {}, 4);
+    await redis.kill9();
+    if (wait > 0) {
+      await redis.restart();
+      await sleep(wait);
+    }
+    const started = performance.now();
+    await bell.close();
+    await worker.close();
+    assert.ok(performance.now() - started < 3 * 3_000, `after ${wait} ms`);
+    if (wait === 0) await redis.restart();
+  }
+});

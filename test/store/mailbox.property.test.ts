@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
+import { principalOf } from "../../src/lib/ids.ts";
 import type { AcceptResult, IngressEvent, Store, TurnRecord } from "../../src/store/index.ts";
 import { MAX_WAITING } from "../../src/store/index.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
@@ -103,40 +104,45 @@ const redeliver = (pick: number) =>
     if (before.event.text !== undefined) m.dirty = true;
   });
 
-const claim = step("claim", async (m, r) => {
-  const owner = "w"; // Only the fence tells holders apart.
-  const result = await r.worker.turns.claim(r.id, owner);
-  if (m.turn?.live) {
-    assert.equal(result.kind, "busy");
-  } else if (m.turn) {
-    assert.ok(result.kind === "recover");
-    m.fence += 1;
-    Object.assign(m.turn, { fence: m.fence, live: true });
-    assert.deepEqual(
-      [result.turn.turnId, result.turn.text, result.turn.fence],
-      [m.turn.id, m.turn.text, m.fence],
-    );
-    m.handles.push(result.turn);
-  } else if (m.waiting.length === 0) {
-    assert.deepEqual(result, { kind: "empty" });
-  } else {
-    assert.ok(result.kind === "run");
-    const session = m.waiting[0]!.session;
-    const border = m.waiting.findIndex((entry) => entry.session !== session);
-    const taken = m.waiting.splice(0, border < 0 ? m.waiting.length : border);
-    m.fence += 1;
-    const { turnId, seqs, text, fence } = result.turn;
-    const expected = {
-      seqs: taken.map((e) => e.seq),
-      text: taken.map((e) => e.text).join("\n\n"),
-      session,
-      fence: m.fence,
-    };
-    assert.deepEqual({ seqs, text, session: result.turn.session, fence }, expected);
-    m.turn = { id: turnId, ...expected, live: true };
-    m.handles.push(result.turn);
-  }
-});
+const claimAs = (name: string, sure: boolean) =>
+  step(name, async (m, r) => {
+    const owner = "w"; // Only the fence tells holders apart.
+    const short = { principal: principalOf("console", r.chat), bootId: "" };
+    const result = await r.worker.turns.claim(r.id, owner, "", sure ? short : undefined);
+    if (m.turn?.live) {
+      assert.equal(result.kind, "busy");
+    } else if (m.turn) {
+      assert.ok(result.kind === "recover");
+      m.fence += 1;
+      Object.assign(m.turn, { fence: m.fence, live: true });
+      assert.deepEqual(
+        [result.turn.turnId, result.turn.text, result.turn.fence],
+        [m.turn.id, m.turn.text, m.fence],
+      );
+      m.handles.push(result.turn);
+    } else if (m.waiting.length === 0) {
+      assert.deepEqual(result, { kind: "empty" });
+    } else {
+      assert.ok(result.kind === "run");
+      const session = m.waiting[0]!.session;
+      const border = m.waiting.findIndex((entry) => entry.session !== session);
+      const taken = m.waiting.splice(0, border < 0 ? m.waiting.length : border);
+      m.fence += 1;
+      const { turnId, seqs, text, fence } = result.turn;
+      const expected = {
+        seqs: taken.map((e) => e.seq),
+        text: taken.map((e) => e.text).join("\n\n"),
+        session,
+        fence: m.fence,
+      };
+      assert.deepEqual({ seqs, text, session: result.turn.session, fence }, expected);
+      m.turn = { id: turnId, ...expected, live: true };
+      m.handles.push(result.turn);
+    }
+  });
+
+const claim = claimAs("claim", false);
+const claimSurely = claimAs("claim surely", true);
 
 const leaseEnds = step("lease ends", async (m, r) => {
   if (!m.turn) return;
@@ -205,7 +211,7 @@ test("a mailbox does what its model does", { timeout: 180_000 }, async () => {
       fc.constant("x").map(say),
       pick.map(redeliver),
       always(claim),
-      always(claim),
+      always(claimSurely),
       always(leaseEnds),
       pick.map(renew),
       pick.map(settle),
