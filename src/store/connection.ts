@@ -155,8 +155,11 @@ export function connect(options: ConnectionOptions): Connection {
     if (lastError?.message !== error.message) logger.warn({ err: error }, "redis connection");
     lastError = error;
   });
+  /** Scripts that this life of Redis was given by this connection. */
+  const given = new Set<ScriptName>();
   redis.on("ready", () => {
     generation += 1;
+    given.clear();
     if (lastError) logger.info("redis connection is back");
     lastError = undefined;
   });
@@ -196,12 +199,19 @@ export function connect(options: ConnectionOptions): Connection {
     if (keys.length !== script.keys) throw new Error(`script ${name} takes ${script.keys} keys`);
     return [how, how === "eval" ? script.lua : script.sha, keys.length, ...keys, ...args];
   };
+  // With its text the first time on every connection: a script that Redis doesn't know would otherwise fail in the middle
+  // of a batch whose later scripts have run already, and be sent again together with those.
+  const first = (call: Call) => {
+    const how = given.has(call[0]) ? "evalsha" : "eval";
+    given.add(call[0]);
+    return flat(call, how);
+  };
   const forgotten = (error: unknown) => error instanceof Error && error.message.startsWith("NOSCRIPT");
 
   async function run(...call: Call): Promise<unknown> {
     return command(async (r) => {
       try {
-        return await r.call(...flat(call, "evalsha"));
+        return await r.call(...first(call));
       } catch (error) {
         if (!forgotten(error)) throw error;
         return r.call(...flat(call, "eval"));
@@ -211,7 +221,7 @@ export function connect(options: ConnectionOptions): Connection {
 
   async function runAll(calls: readonly Call[]): Promise<unknown[]> {
     return command(async (r) => {
-      const replies = (await r.pipeline(calls.map((c) => flat(c, "evalsha"))).exec()) ?? [];
+      const replies = (await r.pipeline(calls.map(first)).exec()) ?? [];
       const from = replies.findIndex(([error]) => forgotten(error));
       if (from >= 0) {
         const again = (await r.pipeline(calls.slice(from).map((c) => flat(c, "eval"))).exec()) ?? [];

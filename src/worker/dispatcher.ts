@@ -41,11 +41,8 @@ export class Dispatcher {
   readonly #known = new Map<string, string>();
   /** Sure claims under way, by principal. */
   readonly #sure = new Map<string, number>();
-  /**
-   * From then on every place that is taken was taken or renewed by this worker. Never, for now: a turn stored ahead and
-   * then left by a killed worker was seen to end as a failure (kill matrix, worker at dispatch).
-   */
-  readonly #soleFrom = Number.POSITIVE_INFINITY;
+  /** From then on every place that is taken was taken or renewed by this worker. */
+  #soleFrom = Number.POSITIVE_INFINITY;
   #open = false;
   #sweeping = false;
   #sweeper: NodeJS.Timeout | undefined;
@@ -61,6 +58,7 @@ export class Dispatcher {
 
   open(): void {
     this.#open = true;
+    this.#soleFrom = performance.now() + 2 * TIMEOUTS.lease;
     this.#sweeper ??= setInterval(() => void this.sweep(), TIMEOUTS.sweep);
     void this.sweep();
   }

@@ -1,44 +1,13 @@
 /**
- * Scenarios of the proxy itself, each under its id: DNS timing, keep-alive, TLS first bytes, self-connection, resources,
- * policy changes. Those that need a person are in `approvals.test.ts`.
+ * Scenarios of the proxy under load and failure, each under its id: program identity, self-connection, resources,
+ * reload, audit rows. Those of names, requests and TLS are in `scenarios.test.ts`.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { tcpConnector } from "../../src/gateway/egress/proxy/ports.ts";
-import { type Client, Harness, type HarnessOptions, PUBLIC, policyOf, SINK } from "./harness.ts";
+import { Harness, type HarnessOptions, PUBLIC, policyOf, SINK } from "./harness.ts";
+import { CONNECT, EXACT, GET, tunnel, withProxy } from "./proxy-kit.ts";
 import { clientHello } from "./tls-bytes.ts";
-
-const CONNECT = (to: string) => `CONNECT ${to} HTTP/1.1\r\nHost: ${to}\r\n\r\n`;
-const GET = (url: string, more = "") => `GET ${url} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n${more}\r\n`;
-
-const EXACT = policyOf(`
-version: 1
-network_policies:
-  api: { endpoints: [{ host: api.example.com, ports: [80, 443] }] }
-`);
-
-/** Runs a test with a proxy and a client, and cleans up. */
-async function withProxy(
-  options: HarnessOptions,
-  work: (harness: Harness, client: Client) => Promise<void>,
-): Promise<void> {
-  const harness = await Harness.start(options);
-  const client = harness.client();
-  try {
-    await work(harness, client);
-  } finally {
-    client.socket.destroy();
-    harness.close();
-  }
-}
-
-/** Opens a tunnel and waits for the 200. */
-async function tunnel(client: Client, to: string): Promise<void> {
-  client.send(CONNECT(to));
-  assert.ok(await client.answered());
-  assert.equal(client.status, 200, client.text);
-  client.clear();
-}
 
 describe("egress scenarios: the proxy under load and failure", () => {
   it("sys-05: a rule for a program is judged on the owner of the socket, claimed port or not", async () => {

@@ -5,40 +5,9 @@
 import assert from "node:assert/strict";
 import { networkInterfaces } from "node:os";
 import { describe, it } from "node:test";
-import { type Client, Harness, type HarnessOptions, policyOf, SINK } from "./harness.ts";
+import { policyOf, SINK } from "./harness.ts";
+import { CONNECT, EXACT, GET, tunnel, withProxy } from "./proxy-kit.ts";
 import { clientHello } from "./tls-bytes.ts";
-
-const CONNECT = (to: string) => `CONNECT ${to} HTTP/1.1\r\nHost: ${to}\r\n\r\n`;
-const GET = (url: string, more = "") => `GET ${url} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n${more}\r\n`;
-
-const EXACT = policyOf(`
-version: 1
-network_policies:
-  api: { endpoints: [{ host: api.example.com, ports: [80, 443] }] }
-`);
-
-/** Runs a test with a proxy and a client, and cleans up. */
-async function withProxy(
-  options: HarnessOptions,
-  work: (harness: Harness, client: Client) => Promise<void>,
-): Promise<void> {
-  const harness = await Harness.start(options);
-  const client = harness.client();
-  try {
-    await work(harness, client);
-  } finally {
-    client.socket.destroy();
-    harness.close();
-  }
-}
-
-/** Opens a tunnel and waits for the 200. */
-async function tunnel(client: Client, to: string): Promise<void> {
-  client.send(CONNECT(to));
-  assert.ok(await client.answered());
-  assert.equal(client.status, 200, client.text);
-  client.clear();
-}
 
 describe("egress scenarios", () => {
   it("meta-6: this host's own interface addresses are refused, nothing is dialled", async () => {

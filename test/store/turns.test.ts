@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { principalOf } from "../../src/lib/ids.ts";
 import type { Store } from "../../src/store/index.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { claimed, command, final, message, principal } from "./events.ts";
@@ -239,4 +240,57 @@ test("drafts reach their bridge only", async () => {
   for (let i = 0; i < 100 && got.length === 0; i++) await sleep(10);
   assert.deepEqual(got, [draft]);
   await off();
+});
+
+test("a sure claim takes place and turn at once, stored as dispatched to the life that it names", async () => {
+  const store = redis.store("worker", { hostId: "sure" });
+  const from = redis.store("bridge-console", { hostId: "sure" });
+  const id = "console.sure";
+  const who = principalOf("console", "sure");
+  await from.ingress("console").accept(message("sure", "one"));
+  const result = await store.turns.claim(id, "w1", "", { principal: who, bootId: "life-1" });
+  assert.equal(result.kind, "run");
+  const { turn } = result as Extract<typeof result, { kind: "run" }>;
+  assert.deepEqual([turn.state, turn.bootId, turn.starts, turn.fence], ["dispatching", "life-1", 1, 1]);
+  // The same start, told again: it counts once.
+  assert.equal((await store.turns.advance(turn, { state: "dispatching", bootId: "life-1" }))?.starts, 1);
+  await store.turns.settle(turn, "answered", final("ok"));
+  assert.equal((await store.turns.claim(id, "w1", "", { principal: who, bootId: "life-1" })).kind, "empty");
+});
+
+test("a sure claim after Redis restarted is one claim, though Redis knows only some of its scripts", async () => {
+  const store = redis.store("worker", { hostId: "sure2" });
+  const from = redis.store("bridge-console", { hostId: "sure2" });
+  const chat = "sure2";
+  const id = `console.${chat}`;
+  await from.ingress("console").accept(message(chat, "one"));
+  const first = await claimed(store, id);
+  await store.turns.settle(first, "answered", final("ok"));
+  await redis.kill9();
+  await redis.restart();
+  await Promise.all([store.ready(), from.ready()]);
+  await from.ingress("console").accept(message(chat, "two"));
+  const again = await claimed(store, id); // Redis knows `take` now, and not `hold`.
+  await store.turns.settle(again, "answered", final("ok"));
+  await from.ingress("console").accept(message(chat, "three"));
+  const sure = { principal: principalOf("console", chat), bootId: "life-1" };
+  const result = await store.turns.claim(id, "w1", "", sure);
+  assert.equal(result.kind, "run");
+  assert.equal(result.kind === "run" ? result.turn.starts : 0, 1);
+});
+
+test("a sure claim that grants nothing, or names the wrong principal, keeps no wrong place", async () => {
+  const store = redis.store("worker", { hostId: "sure3" });
+  const from = redis.store("bridge-console", { hostId: "sure3" });
+  const wrong = principal(77);
+  const sure = { principal: wrong, bootId: "" };
+  for (let i = 0; i < 3; i++)
+    assert.equal((await store.turns.claim("console.none", "w1", "", sure)).kind, "empty");
+  await from.ingress("console").accept(message("moved", "one"));
+  assert.equal((await store.turns.claim("console.moved", "w1", "", sure)).kind, "run");
+  // Both places of the wrong principal are still free.
+  for (const chat of ["mine1", "mine2"]) {
+    await from.ingress("console").accept(message(chat, "x", { principal: wrong }));
+    assert.equal((await store.turns.claim(`console.${chat}`, "w1")).kind, "run");
+  }
 });

@@ -9,13 +9,13 @@ const GUEST = join(import.meta.dirname, "..", "..", "sandbox", "guest");
 
 /** See the module's header. */
 export const startLauncher: StartService = async (settings, logger) => {
-  const { config, users, runtime, onlyOperator } = settings;
+  const { config, users, runtime } = settings;
   const launcher = await runLauncher({
     paths: pathsOf(settings.home),
     logger,
     roles: { worker: users.worker.uid, gateway: users.gateway.uid, operator: users.launcher.uid },
     project: { node: dirname(dirname(runtime.node)), runtime: runtime.dir, guest: GUEST },
-    bestEffort: config.sandbox.protections === "best_effort" || onlyOperator,
+    bestEffort: config.sandbox.protections === "best_effort",
     cgroup: config.sandbox.cgroup,
     plainSwap: config.sandbox.plainSwap,
   });

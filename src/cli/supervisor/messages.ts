@@ -24,8 +24,6 @@ export interface ServiceSettings {
   config: Config;
   redis: RedisAccess;
   users: Users;
-  /** Nobody but the operator is let in (no chat platform, or an empty allowlist). */
-  onlyOperator: boolean;
   /** Node and the agent's runtime for sandboxes (launcher only uses it). */
   runtime: { node: string; dir: string; digest: string };
 }

@@ -162,7 +162,7 @@ export class Supervisor {
 
   async #startChild(child: Child, runtime: { node: string; dir: string; digest: string }): Promise<void> {
     const { name } = child;
-    const { paths, hostId, config, users, onlyOperator } = this.#installation;
+    const { paths, hostId, config, users } = this.#installation;
     const { node, dir, digest } = runtime;
     const started = child
       .start({
@@ -172,7 +172,6 @@ export class Supervisor {
         config,
         redis: this.#redis!.access,
         users,
-        onlyOperator,
         runtime: { node, dir, digest },
       })
       .then(() => this.#progress(`· ${name} ready`));
