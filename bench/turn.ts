@@ -13,6 +13,7 @@ import { SwapFile } from "./turn/swap.ts";
 /** Runs the bench. */
 export async function run(args: string[]): Promise<BenchResult> {
   const rounds = Number(args[args.indexOf("--rounds") + 1]) || 3;
+  const dispatch = await dispatchRounds(7, 40);
   const swap = args.includes("--allow-swapon") ? await SwapFile.make() : undefined;
   const rows: Row[] = [];
   const seconds = (values: number[]) => spread(values.map((ms) => ms / 1_000));
@@ -73,7 +74,6 @@ export async function run(args: string[]): Promise<BenchResult> {
     );
   }
 
-  const dispatch = await dispatchRounds(7, 40);
   const p = (values: number[][], q: number) => values.map((one) => quantile(one, q));
   rows.push(
     {
