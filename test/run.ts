@@ -13,6 +13,8 @@ import { run } from "node:test";
 const HEAVY = ["conformance", "e2e"];
 /** A test without a limit of its own may take this long; e2e tests wake real agents. */
 const TEST_TIMEOUT_MS = { light: 120_000, heavy: 600_000 };
+/** A file whose tests have ended may still hang on something that it left open: after this long it is ended and fails. */
+const SILENCE_MS = { light: 240_000, heavy: 660_000 };
 
 interface Failure {
   where: string;
@@ -59,8 +61,11 @@ const indent = (text: string) => text.replace(/^/gm, "    ");
 
 /** Runs one suite and adds to the tally. */
 async function runSuite(files: string[], heavy: boolean, tally: Tally): Promise<void> {
+  const hung = new AbortController();
+  const silence = setTimeout(() => hung.abort(), heavy ? SILENCE_MS.heavy : SILENCE_MS.light);
   const stream = run({
     files,
+    signal: hung.signal,
     concurrency: heavy ? 1 : Math.max(2, availableParallelism()),
     timeout: heavy ? TEST_TIMEOUT_MS.heavy : TEST_TIMEOUT_MS.light,
   });
@@ -88,7 +93,14 @@ async function runSuite(files: string[], heavy: boolean, tally: Tally): Promise<
   stream.on("test:stdout", (data: EventData.TestStdout) =>
     process.stdout.write(`${indent(data.message.trimEnd())}\n`),
   );
-  for await (const _ of stream);
+  // Every event starts the wait anew.
+  for await (const _ of stream) silence.refresh();
+  clearTimeout(silence);
+  if (hung.signal.aborted) {
+    const error = "nothing happened for minutes: a test file hangs on something that it left open";
+    tally.failures.push({ where: files.join(", "), name: "suite", error });
+    console.log(`  ✗ ${error}`);
+  }
 }
 
 process.chdir(`${import.meta.dirname}/..`);

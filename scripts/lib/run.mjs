@@ -52,11 +52,12 @@ export async function step(what, command, options = {}) {
  */
 export async function become(program, args, env = process.env) {
   if (typeof process.execve === "function") process.execve(program, [program, ...args], definedOnly(env));
-  const child = spawn(program, args, { stdio: "inherit", env });
+  // Before the program runs: a signal that came in between would end the stand-in alone and leave the program behind.
   for (const signal of PASSED_ON) process.on(signal, () => child.kill(signal));
   process.on("SIGINT", () => {
     if (!process.stdin.isTTY) child.kill("SIGINT");
   });
+  const child = spawn(program, args, { stdio: "inherit", env });
   /** @type {{ status: number | null, signal: NodeJS.Signals | null }} */
   const end = await new Promise((resolve, reject) => {
     child.once("error", reject);

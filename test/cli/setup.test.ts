@@ -129,6 +129,7 @@ describe("a stand-in for a program", () => {
         if (seen === "up\n") child.kill(signal);
       });
       const code = await new Promise((resolve) => child.once("exit", resolve));
+      child.stdout.destroy(); // A program that was left behind holds it open: that is a failure, not a test without end.
       assert.deepEqual([seen, code], ["up\ngot\n", 7]);
     });
 });
