@@ -3,7 +3,7 @@
  */
 import type { Connection } from "./connection.ts";
 import { parsed, timeOf, toJson } from "./json.ts";
-import { keys } from "./keys.ts";
+import { channels, keys } from "./keys.ts";
 import type { TurnContextPort } from "./ports.ts";
 import { TurnContext } from "./records.ts";
 
@@ -14,6 +14,10 @@ export function contexts(connection: Connection): TurnContextPort {
     async begin(principal, context, ttlMs) {
       const open = toJson({ v: 1, ...context }).slice(0, -1);
       await connection.run("begin_context", [key(principal)], [context.turnId, open, Math.round(ttlMs)]);
+    },
+
+    tool(principal, turnId, line) {
+      connection.publish(channels.tools, toJson({ principal, turnId, line }));
     },
 
     async end(principal, turnId) {

@@ -43,6 +43,18 @@ export const keys = {
     /** HASH reservation id → `<tokens>:<micros>:<at>`. */
     reserved: (id: string) => p(id, "reserved"),
     sandbox: (id: string) => p(id, "sandbox"),
+    /** HASH approval id → ApprovalRecord JSON, open and recent. Gateway writes, bridges read. */
+    approvals: (id: string) => p(id, "approvals"),
+    /** ZSET approval id → decideUntil of those that are pending. */
+    openApprovals: (id: string) => p(id, "approvals:open"),
+    /** LIST of Tap JSON, oldest first. Bridges append, the gateway takes. */
+    taps: (id: string) => p(id, "taps"),
+    /** HASH grant id → GrantRecord JSON. */
+    grants: (id: string) => p(id, "grants"),
+    /** HASH rule id → RuleRecord JSON. */
+    rules: (id: string) => p(id, "rules"),
+    /** LIST of policy revisions, oldest first; see gateway/policy. Also of `default`, which all others inherit. */
+    policy: (id: string) => p(id, "policy"),
   },
   host: {
     /** ZSET conversation → mark number: conversations that may have work. */
@@ -61,6 +73,11 @@ export const keys = {
     cursor: (bridge: string) => b(bridge, "cursor"),
     /** HASH identity → `<last told>:<knocks>` of a stranger. */
     strangers: (bridge: string) => b(bridge, "strangers"),
+    /** ZSET `<principal>/<approval id>` → mark number: cards that may need posting or editing. */
+    cards: (bridge: string) => b(bridge, "cards"),
+    cardMarks: (bridge: string) => b(bridge, "cards:marks"),
+    /** HASH approval id → CardMessage JSON. */
+    cardMessages: (bridge: string) => b(bridge, "cards:messages"),
   },
   /** JSON {min, max}: schema versions that this data may be opened with. */
   schema: "nc:schema",
@@ -78,6 +95,16 @@ export const channels = {
   outbox: (bridge: string) => `nc:outbox:${bridge}`,
   /** Worker host: a user types or opened a chat (principal id): wake its sandbox. */
   wake: (host: string) => `nc:wake:${host}`,
+  /** Gateways: a tap waits (principal id). */
+  taps: "nc:taps",
+  /** Gateways: rules, grants or policy of a principal changed (principal id, or `default`). */
+  policy: "nc:policy",
+  /** Gateways: what tool a running turn's agent uses now (JSON {principal, turnId, line}); the agent's own words. */
+  tools: "nc:tools",
+  /** Bridge: look at a card now (`<principal>/<approval id>`). */
+  cards: (bridge: string) => `nc:cards:${bridge}`,
+  /** Bridge: what became of a tap (TapOutcome JSON). */
+  tapped: (bridge: string) => `nc:tapped:${bridge}`,
 } as const;
 
 /** Pub/sub twin of the doorbell: rings without BullMQ's round trips, and past its deduplication. */

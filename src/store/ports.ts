@@ -4,6 +4,16 @@
  * All methods reject with Fault `redis-unreachable` (retryable) while Redis is away; none waits longer than 2 s.
  */
 import type {
+  ApprovalRecord,
+  ApprovalState,
+  CardMessage,
+  Decider,
+  GrantRecord,
+  RuleRecord,
+  Tap,
+  TapOutcome,
+} from "./approval-records.ts";
+import type {
   AnswerBody,
   AnswerPart,
   AnswerRecord,
@@ -161,9 +171,11 @@ export interface BridgePort {
 export interface TurnContextPort {
   begin(
     principal: string,
-    context: Pick<TurnContext, "turnId" | "kind" | "scopeId" | "conversation">,
+    context: Pick<TurnContext, "turnId" | "kind" | "scopeId" | "conversation" | "bridge" | "deliver">,
     ttlMs: number,
   ): Promise<void>;
+  /** Tells gateways what tool the agent uses now; never stored, errors swallowed. */
+  tool(principal: string, turnId: string, line: string): void;
   end(principal: string, turnId: string): Promise<void>;
   /** Unexpired ones, newest first. */
   current(principal: string): Promise<TurnContext[]>;
@@ -200,6 +212,94 @@ export interface UsagePort {
     principal: string,
     day?: string,
   ): Promise<{ input: number; output: number; micros: number; calls: number }>;
+}
+
+/** A new question, as the gateway asks it. */
+export type NewApproval = Pick<
+  ApprovalRecord,
+  | "approvalId"
+  | "epoch"
+  | "digest"
+  | "facts"
+  | "risks"
+  | "says"
+  | "turnId"
+  | "scopeId"
+  | "conversation"
+  | "bridge"
+  | "deliver"
+> & { holdMs: number; decideMs: number };
+
+/** Gateway side of approvals. Each change is one script, bumps `rev`, marks the bridge's card and hints. */
+export interface ApprovalPort {
+  /**
+   * Opens a card, joins the pending one of the same digest and epoch, or says that too many are open. `decided`: a card
+   * of this digest, turn and epoch was denied: no new one until the turn ends.
+   */
+  open(
+    principal: string,
+    approval: NewApproval,
+    maxOpen: number,
+  ): Promise<
+    | { kind: "opened" | "joined"; record: ApprovalRecord }
+    | { kind: "denied"; record: ApprovalRecord }
+    | { kind: "busy"; open: number }
+  >;
+  /** Sets how many connections a pending card holds; 0 with `cancel` (the last client left) ends it as `cancelled`. */
+  holding(principal: string, approvalId: string, held: number, cancel: boolean): Promise<ApprovalRecord | undefined>;
+  /**
+   * The one transition out of `pending`: the record after it, and whether this call made it. Session and late-once
+   * decisions write their grant, always its rule, in the same script. An expired one is refused (its state says so).
+   */
+  decide(
+    principal: string,
+    approvalId: string,
+    decision: {
+      state: Exclude<ApprovalState, "pending">;
+      by?: Decider;
+      grant?: Omit<GrantRecord, "v" | "createdAt" | "expiresAt"> & { ttlMs: number };
+      rule?: Omit<RuleRecord, "v" | "createdAt">;
+    },
+  ): Promise<{ won: boolean; record: ApprovalRecord } | undefined>;
+  /** Turns the second question about Always on or off. */
+  confirming(principal: string, approvalId: string, on: boolean): Promise<ApprovalRecord | undefined>;
+  /** Takes waiting taps, oldest first, one by one: a tap is removed only when `handle` resolved. */
+  takeTaps(principal: string, handle: (tap: Tap) => Promise<TapOutcome | undefined>): Promise<void>;
+  /** The card's own chat and message, as its bridge recorded them. */
+  cardMessage(bridge: string, approvalId: string): Promise<CardMessage | undefined>;
+  get(principal: string, approvalId: string): Promise<ApprovalRecord | undefined>;
+  list(principal: string): Promise<ApprovalRecord[]>;
+  grants(principal: string): Promise<GrantRecord[]>;
+  /** Uses a single grant up; false when it is gone. */
+  consume(principal: string, grantId: string): Promise<boolean>;
+  /** Ends grants by id, or all session grants of a conversation. */
+  endGrants(principal: string, which: { ids?: string[]; conversation?: string }): Promise<void>;
+  rules(principal: string): Promise<RuleRecord[]>;
+  removeRule(principal: string, ruleId: string): Promise<boolean>;
+  onTaps(listener: (principal: string) => void): Promise<() => Promise<void>>;
+  onTool(
+    listener: (tool: { principal: string; turnId: string; line: string }) => void,
+  ): Promise<() => Promise<void>>;
+}
+
+/** Bridge side of approvals. */
+export interface CardPort {
+  /** Cards that may need posting or editing, oldest mark first. */
+  dirty(limit: number): Promise<{ principal: string; approvalId: string; mark: number }[]>;
+  clean(principal: string, approvalId: string, mark: number): Promise<void>;
+  get(principal: string, approvalId: string): Promise<ApprovalRecord | undefined>;
+  /** Pending ones, oldest first. */
+  open(principal: string): Promise<ApprovalRecord[]>;
+  rules(principal: string): Promise<RuleRecord[]>;
+  message(approvalId: string): Promise<CardMessage | undefined>;
+  setMessage(approvalId: string, message: CardMessage): Promise<void>;
+  forgetMessage(approvalId: string): Promise<void>;
+  /**
+   * Hands a tap to the gateway and waits up to 2 s for what became of it; `busy` when no answer came: the card itself
+   * will show it.
+   */
+  tap(principal: string, tap: Tap): Promise<TapOutcome>;
+  onCardHint(listener: (principal: string, approvalId: string) => void): Promise<() => Promise<void>>;
 }
 
 /** A new delivery target for text outside a turn. */

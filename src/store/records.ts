@@ -182,6 +182,9 @@ export const TurnContext = z.looseObject({
   kind: z.enum(["turn", "warmup"]),
   scopeId: z.string(),
   conversation: z.string(),
+  /** Where a card about this turn goes; absent: nobody can be asked. */
+  bridge: z.string().optional(),
+  deliver: Delivery.optional(),
   expiresAt: z.number(),
 });
 export type TurnContext = z.infer<typeof TurnContext>;

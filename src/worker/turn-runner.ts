@@ -314,7 +314,10 @@ export class TurnRun {
     }
     if (event.kind === "delta") this.#drafts.delta(event.text);
     else if (event.kind === "text") this.#drafts.replace(event.text);
-    else if (event.kind === "tool") this.#drafts.tool(toolLine(event));
+    else if (event.kind === "tool") {
+      this.#drafts.tool(toolLine(event));
+      this.#deps.contexts.tool(this.principal, this.#turn.turnId, toolLine(event));
+    }
     if (event.kind === "delta" || event.kind === "text") failpoint("streaming.delta");
     this.#storeSeq();
   }
@@ -333,8 +336,15 @@ export class TurnRun {
   }
 
   async #beginContext(): Promise<void> {
-    const { turnId, conversation } = this.#turn;
-    const context = { turnId, kind: "turn" as const, scopeId: this.#sessionKey(), conversation };
+    const { turnId, conversation, bridge, deliver } = this.#turn;
+    const context = {
+      turnId,
+      kind: "turn" as const,
+      scopeId: this.#sessionKey(),
+      conversation,
+      bridge,
+      deliver,
+    };
     const begin = () =>
       this.#deps.contexts.begin(this.principal, context, TIMEOUTS.turn + TIMEOUTS.turnHeld).then(() => true);
     await this.#stored(begin);
