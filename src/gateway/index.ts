@@ -5,7 +5,6 @@ import { InferenceConfig } from "./config.ts";
 import { PROVIDERS } from "./inference/providers.ts";
 
 export { InferenceConfig } from "./config.ts";
-export type { EgressDecider, EgressDecision, EgressRequest } from "./egress/decider.ts";
 export { type Provider, type ProviderName, providerOf } from "./inference/providers.ts";
 export type {
   LauncherPort,
