@@ -13,11 +13,22 @@ const MOST_STRANGERS = 10_000;
 export function bridge(connection: Connection, id: string): BridgePort {
   const k = keys.bridge;
   return {
-    async holdPoller(owner, ttlMs) {
-      return (await connection.run("poller", [k.poller(id)], [owner, Math.max(1, Math.round(ttlMs))])) === 1;
+    async holdPoller(owner, ttlMs, deadOwner = "") {
+      const reply = await connection.run(
+        "lease",
+        [k.poller(id)],
+        [owner, Math.max(1, Math.round(ttlMs)), deadOwner],
+      );
+      return String(reply);
     },
     async releasePoller(owner) {
-      await connection.run("poller", [k.poller(id)], [owner, 0]);
+      await connection.run("lease", [k.poller(id)], [owner, 0, ""]);
+    },
+    async memoryUse() {
+      const info = await connection.command((r) => r.info("memory"));
+      const figure = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1] ?? 0);
+      const most = figure("maxmemory");
+      return most === 0 ? 0 : figure("used_memory") / most;
     },
     async cursor() {
       return (await connection.command((r) => r.get(k.cursor(id)))) ?? undefined;

@@ -14,8 +14,8 @@ import { networkCode } from "./outcome.ts";
 export interface PollerDeps {
   api: Api;
   logger: Logger;
-  /** Whether the lease is held, asked of the store or known from a fresh renewal. */
-  holdsLease(): boolean;
+  /** Whether updates may be fetched now: the lease is held, and Redis has room. */
+  mayPoll(): boolean;
   /** Telegram says that another process polls. */
   onConflict(): Promise<void>;
   /** Stores one update; rejects to have it tried again. */
@@ -68,12 +68,12 @@ export class Poller {
     await this.running;
     const settled = Promise.allSettled([...this.open.values()]);
     await Promise.race([settled, pause(2_000)]);
-    if (this.confirm !== undefined && this.deps.holdsLease()) await this.confirmLast(this.confirm);
+    if (this.confirm !== undefined && this.deps.mayPoll()) await this.confirmLast(this.confirm);
   }
 
   private async loop(): Promise<void> {
     while (!this.stopping.signal.aborted) {
-      if (!this.deps.holdsLease()) {
+      if (!this.deps.mayPoll()) {
         await this.sleep(200);
         continue;
       }
