@@ -1,5 +1,6 @@
 /**
- * Small facts of a bridge: who polls the platform, how far it has read, which strangers knocked.
+ * Small facts of a bridge: who polls the platform, how full Redis is, which strangers knocked. How far a platform was
+ * read is not among them: Telegram itself keeps it, and a write for each message would slow them all.
  */
 import type { Connection } from "./connection.ts";
 import { keys } from "./keys.ts";
@@ -29,12 +30,6 @@ export function bridge(connection: Connection, id: string): BridgePort {
       const figure = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1] ?? 0);
       const most = figure("maxmemory");
       return most === 0 ? 0 : figure("used_memory") / most;
-    },
-    async cursor() {
-      return (await connection.command((r) => r.get(k.cursor(id)))) ?? undefined;
-    },
-    async setCursor(value) {
-      await connection.command((r) => r.set(k.cursor(id), value));
     },
     async strangerKnocked(identity) {
       return (

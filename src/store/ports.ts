@@ -166,8 +166,6 @@ export interface BridgePort {
   releasePoller(owner: string): Promise<void>;
   /** Share of Redis' maxmemory that is in use, 0 to 1; 0 when it has none. */
   memoryUse(): Promise<number>;
-  cursor(): Promise<string | undefined>;
-  setCursor(value: string): Promise<void>;
   /** Counts a stranger's knock; true when it should be told (at most once an hour). */
   strangerKnocked(identity: string): Promise<boolean>;
 }

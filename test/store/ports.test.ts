@@ -95,13 +95,6 @@ test("one poller at a time; it renews, gives back, or times out", async () => {
   assert.equal(await facts.memoryUse(), 0, "no maxmemory");
 });
 
-test("the cursor is absent, then what was set", async () => {
-  const facts = bridge.bridge("console");
-  assert.equal(await facts.cursor(), undefined);
-  await facts.setCursor("123");
-  assert.equal(await facts.cursor(), "123");
-});
-
 test("a stranger is told once an hour; the list is bounded", async () => {
   const facts = bridge.bridge("console");
   assert.equal(await facts.strangerKnocked("7"), true);

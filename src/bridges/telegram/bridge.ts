@@ -130,7 +130,6 @@ class Bridge {
       mayPoll: () => this.core.lease.held && this.core.pressure.roomy,
       onConflict: () => this.core.lease.yieldFor(CONFLICT_PAUSE_MS),
       handle: (update) => this.handle(update),
-      onConfirmed: (offset) => this.store.bridge.setCursor(String(offset)),
     });
   }
 

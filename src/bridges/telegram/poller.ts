@@ -20,8 +20,6 @@ export interface PollerDeps {
   onConflict(): Promise<void>;
   /** Stores one update; rejects to have it tried again. */
   handle(update: Update): Promise<void>;
-  /** Everything below this id is stored. */
-  onConfirmed(nextOffset: number): Promise<void>;
   /** Seconds that Telegram holds an empty poll. */
   pollSeconds: number;
 }
@@ -117,7 +115,6 @@ export class Poller {
   private confirmed(offset: number): void {
     if (this.confirm === offset) this.confirm = undefined;
     for (const id of this.stored) if (id < offset) this.stored.delete(id);
-    void this.deps.onConfirmed(offset).catch(() => {});
   }
 
   private async failed(error: unknown, logger: Logger): Promise<void> {
@@ -175,10 +172,7 @@ export class Poller {
 
   private async confirmLast(offset: number): Promise<void> {
     const request = { offset, limit: 1, timeout: 0, allowed_updates: ALLOWED_UPDATES };
-    await this.deps.api
-      .getUpdates(request, AbortSignal.timeout(2_000) as never)
-      .then(() => this.deps.onConfirmed(offset))
-      .catch(() => {});
+    await this.deps.api.getUpdates(request, AbortSignal.timeout(2_000) as never).catch(() => {});
   }
 
   private async sleep(ms: number): Promise<void> {
