@@ -60,6 +60,9 @@ export const keys = {
     /** ZSET conversation → mark number: conversations that may have work. */
     dirty: (host: string) => h(host, "dirty"),
     marks: (host: string) => h(host, "marks"),
+    /** ZSET principal → mark number: whose sandboxes of this host asked for approvals, to be found after a crash. */
+    asked: (host: string) => h(host, "asked"),
+    askedMarks: (host: string) => h(host, "asked:marks"),
     /** STRING with TTL: the worker that acts on this host. */
     alive: (host: string) => h(host, "alive"),
   },

@@ -248,10 +248,11 @@ export interface ApprovalPort {
     | { kind: "denied"; record: ApprovalRecord }
     | { kind: "busy"; open: number }
   >;
-  /** Sets how many connections a pending card holds; 0 with `cancel` (the last client left) ends it as `cancelled`. */
+  /** Sets how many connections came and are held by a pending card; 0 with `cancel` (the last client left) ends it as `cancelled`. */
   holding(
     principal: string,
     approvalId: string,
+    attempts: number,
     held: number,
     cancel: boolean,
   ): Promise<ApprovalRecord | undefined>;
@@ -265,10 +266,20 @@ export interface ApprovalPort {
     decision: {
       state: Exclude<ApprovalState, "pending">;
       by?: Decider;
+      /** Nothing is held any more: “once” becomes a grant for the next try. */
+      late: boolean;
+      /** The bridge that shows the card. */
+      bridge: string;
       grant?: Omit<GrantRecord, "v" | "createdAt" | "expiresAt"> & { ttlMs: number };
       rule?: Omit<RuleRecord, "v" | "createdAt">;
     },
   ): Promise<{ won: boolean; record: ApprovalRecord } | undefined>;
+  /** Marks a card again, when a crash may have come between its change and its mark. */
+  mark(record: ApprovalRecord): Promise<void>;
+  /** Principals whose sandboxes on this host ever asked since they were last forgotten. */
+  asked(): Promise<{ principal: string; mark: number }[]>;
+  /** Forgets it if nothing was asked since `mark`. */
+  forget(principal: string, mark: number): Promise<void>;
   /** Turns the second question about Always on or off. */
   confirming(principal: string, approvalId: string, on: boolean): Promise<ApprovalRecord | undefined>;
   /** Takes waiting taps, oldest first, one by one: a tap is removed only when `handle` resolved. */
@@ -280,11 +291,13 @@ export interface ApprovalPort {
   grants(principal: string): Promise<GrantRecord[]>;
   /** Uses a single grant up; false when it is gone. */
   consume(principal: string, grantId: string): Promise<boolean>;
-  /** Ends grants by id, or all session grants of a conversation. */
-  endGrants(principal: string, which: { ids?: string[]; conversation?: string }): Promise<void>;
+  /** Ends grants by id. */
+  endGrants(principal: string, ids: string[]): Promise<void>;
   rules(principal: string): Promise<RuleRecord[]>;
   removeRule(principal: string, ruleId: string): Promise<boolean>;
   onTaps(listener: (principal: string) => void): Promise<() => Promise<void>>;
+  /** Rules, grants or policy of a principal (or `default`) changed. */
+  onChange(listener: (principal: string) => void): Promise<() => Promise<void>>;
   onTool(
     listener: (tool: { principal: string; turnId: string; line: string }) => void,
   ): Promise<() => Promise<void>>;

@@ -11,6 +11,10 @@ const KEY_COUNTS = {
   admit: 2,
   advance: 1,
   anchor: 1,
+  approval_confirm: 1,
+  approval_decide: 4,
+  approval_hold: 2,
+  approval_open: 2,
   begin_context: 1,
   bill: 2,
   delivered: 3,
@@ -28,7 +32,9 @@ const KEY_COUNTS = {
   settle: 7,
   stranger: 1,
   take: 4,
+  tap: 1,
   unmark: 1,
+  untap: 1,
 } as const;
 
 /** A script's name. */

@@ -3,7 +3,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../lib/errors.ts";
+import { approvals } from "./approvals.ts";
 import { bridge } from "./bridge.ts";
+import { cards } from "./cards.ts";
 import { type ConnectionOptions, connect } from "./connection.ts";
 import { contexts } from "./context.ts";
 import { doorbell } from "./doorbell.ts";
@@ -12,7 +14,9 @@ import { hostLease } from "./host.ts";
 import { ingress } from "./ingress.ts";
 import { outbox } from "./outbox.ts";
 import type {
+  ApprovalPort,
   BridgePort,
+  CardPort,
   DoorbellPort,
   HostPort,
   IngressPort,
@@ -38,6 +42,10 @@ export interface Store {
   ingress(bridge: string): IngressPort;
   outbox(bridge: string): OutboxPort;
   bridge(bridge: string): BridgePort;
+  /** Bridge side of approvals. */
+  cards(bridge: string): CardPort;
+  /** Gateway side of approvals. */
+  readonly approvals: ApprovalPort;
   readonly turns: TurnPort;
   readonly doorbell: DoorbellPort;
   readonly host: HostPort;
@@ -69,6 +77,8 @@ export function openStore(options: StoreOptions): Store {
     ingress: (id) => ingress(connection, bell, options.hostId, id),
     outbox: (id) => outbox(connection, id),
     bridge: (id) => bridge(connection, id),
+    cards: (id) => cards(connection, id),
+    approvals: approvals(connection, options.hostId),
     turns: turns(connection, bell, options.hostId, options.logger),
     doorbell: bell,
     host: hostLease(connection, options.hostId),
