@@ -117,10 +117,11 @@ const RIGHTS: Record<RedisRole, Rights> = {
       "%R~nc:{p:*}:profile",
       "~nc:{p:*}:usage",
       "~nc:{p:*}:reserved",
+      "~nc:{p:*}:policy",
       "%R~nc:schema",
     ],
-    channels: [],
-    commands: [...HANDSHAKE, ...SCRIPTS, ...HASH, "get"],
+    channels: ["nc:policy"],
+    commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...HASH, "get", "publish"],
   },
   access: {
     keys: ["~nc:{p:*}:profile", "%R~nc:schema"],

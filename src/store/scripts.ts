@@ -22,6 +22,7 @@ const KEY_COUNTS = {
   peek: 4,
   pending: 2,
   plan: 1,
+  policy_append: 1,
   poller: 1,
   release: 2,
   renew: 2,

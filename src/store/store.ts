@@ -17,11 +17,13 @@ import type {
   HostPort,
   IngressPort,
   OutboxPort,
+  PolicyStorePort,
   ProfilePort,
   TurnContextPort,
   TurnPort,
   UsagePort,
 } from "./ports.ts";
+import { policies } from "./policies.ts";
 import { profiles } from "./profiles.ts";
 import { checkSchema, stampSchema } from "./schema.ts";
 import { turns } from "./turns.ts";
@@ -44,6 +46,7 @@ export interface Store {
   readonly contexts: TurnContextPort;
   readonly profiles: ProfilePort;
   readonly usage: UsagePort;
+  readonly policies: PolicyStorePort;
   /** Resolves once Redis answers and holds data that we can read; rejects with a Fault. Default: waits 10 s. */
   ready(timeoutMs?: number): Promise<void>;
   /** True while Redis answers, within 2 s. */
@@ -75,6 +78,7 @@ export function openStore(options: StoreOptions): Store {
     contexts: contexts(connection),
     profiles: profiles(connection),
     usage: usage(connection),
+    policies: policies(connection),
     async ready(timeoutMs = 10_000) {
       for (const until = performance.now() + timeoutMs; ; await sleep(20)) {
         try {
