@@ -28,12 +28,10 @@ export {
 export { builtInPreset, listPresets, type PresetSummary, presetFromText, presetNames } from "./presets.ts";
 export { type ClientMachine, registriesOf, thisMachine } from "./registries.ts";
 export {
-  appendRevision,
   describeRule,
   diffPolicies,
   fixedChanges,
   type PolicyDiff,
   policyHash,
-  type Revision,
-  revisionAt,
+  revisionHash,
 } from "./revisions.ts";

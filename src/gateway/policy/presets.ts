@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { loadPreset, type Preset, presetRegistry, type RegistryHost } from "./from-file.ts";
 import { formatNotices, type Loaded } from "./model.ts";
-import { type ClientMachine, registriesOf } from "./registries.ts";
+import { type ClientMachine, type RegistryClient, registriesOf } from "./registries.ts";
 
 const DIRECTORY = fileURLToPath(new URL("presets/", import.meta.url));
 
@@ -16,6 +16,17 @@ export function presetNames(): string[] {
     .filter((name) => name.endsWith(".yaml"))
     .map((name) => name.slice(0, -".yaml".length))
     .sort();
+}
+
+/** The text of a built-in preset; undefined when there is none of that name. */
+export function builtInPresetText(name: string): string | undefined {
+  return presetNames().includes(name) ? textOf(name) : undefined;
+}
+
+/** Which client's registries a built-in preset needs. */
+export function registryOfPreset(name: string): RegistryClient | undefined {
+  const text = builtInPresetText(name);
+  return text === undefined ? undefined : presetRegistry(`${name}.yaml`, text);
 }
 
 /** What a list of presets shows. Needs no registry. */
