@@ -11,6 +11,7 @@ import { assertDurable, checkDurability } from "./durability.ts";
 import { hostLease } from "./host.ts";
 import { ingress } from "./ingress.ts";
 import { outbox } from "./outbox.ts";
+import { policies } from "./policies.ts";
 import type {
   BridgePort,
   DoorbellPort,
@@ -23,7 +24,6 @@ import type {
   TurnPort,
   UsagePort,
 } from "./ports.ts";
-import { policies } from "./policies.ts";
 import { profiles } from "./profiles.ts";
 import { checkSchema, stampSchema } from "./schema.ts";
 import { turns } from "./turns.ts";

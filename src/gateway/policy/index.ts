@@ -25,7 +25,14 @@ export {
   type PolicyModel,
   type StaticSections,
 } from "./model.ts";
-export { builtInPreset, listPresets, type PresetSummary, presetFromText, presetNames } from "./presets.ts";
+export {
+  builtInPreset,
+  listPresets,
+  type PresetSummary,
+  presetFromText,
+  presetNames,
+  registryOfPreset,
+} from "./presets.ts";
 export { type ClientMachine, registriesOf, thisMachine } from "./registries.ts";
 export {
   describeRule,

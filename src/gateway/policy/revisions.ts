@@ -21,7 +21,9 @@ export function policyHash(model: PolicyModel): string {
 /** Hash of a revision: its file's meaning and what its presets add. */
 export function revisionHash(model: PolicyModel, presets: readonly (readonly EndpointRule[])[]): string {
   if (presets.length === 0) return policyHash(model);
-  return createHash("sha256").update(canonical([model, presets])).digest("hex");
+  return createHash("sha256")
+    .update(canonical([model, presets]))
+    .digest("hex");
 }
 
 /** What changes from `before` to `after`. */

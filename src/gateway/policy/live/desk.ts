@@ -117,11 +117,7 @@ export class PolicyDesk {
   }
 
   /** A new policy file; presets stay. */
-  set(
-    target: string,
-    file: { name: string; text: string },
-    options: ChangeOptions,
-  ): Promise<ChangeOutcome> {
+  set(target: string, file: { name: string; text: string }, options: ChangeOptions): Promise<ChangeOutcome> {
     return this.change(
       target,
       ({ revision }) => ({ file: file.name, text: file.text, presets: revision?.presets ?? [] }),
@@ -139,7 +135,8 @@ export class PolicyDesk {
 
   /** The policy as a sandbox gets it, standing approvals included where it is served here. */
   async effective(target: string) {
-    const { layer, revision } = target === DEFAULT_TARGET ? { layer: EMPTY_LAYER } : await this.present(target);
+    const { layer, revision } =
+      target === DEFAULT_TARGET ? { layer: EMPTY_LAYER } : await this.present(target);
     if (!layer) throw notLoading(target, revision?.number ?? 0);
     const view = target === DEFAULT_TARGET ? undefined : this.book.approvals(target);
     const general = this.book.general;
@@ -191,4 +188,3 @@ export function notLoading(target: string, number: number): Fault {
 function wholeModel(layer: Layer) {
   return { ...layer.model, rules: [...layer.model.rules, ...layer.presets.flatMap(({ rules }) => rules)] };
 }
-

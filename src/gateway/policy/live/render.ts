@@ -24,7 +24,9 @@ export function renderPolicy(model: PolicyModel): string {
     policies[name].endpoints.push(endpointOf(rule));
   }
   for (const { name, host = "*", ports } of model.denials)
-    comments.push(`# denied, whatever is approved: ${host}:${ports === "any" ? "*" : ports.join(",")} (${name})`);
+    comments.push(
+      `# denied, whatever is approved: ${host}:${ports === "any" ? "*" : ports.join(",")} (${name})`,
+    );
   const { filesystem, landlock, process } = model.fixed;
   const document = {
     version: 1,

@@ -1,0 +1,6 @@
+/** Policies in force, for the gateway's process. */
+export { type ApprovalView, DEFAULT_TARGET, PolicyBook, type PolicyBookOptions } from "./book.ts";
+export { type ChangeOutcome, PolicyDesk } from "./desk.ts";
+export { PolicyFile } from "./file.ts";
+export { policyMethods } from "./methods.ts";
+export type { PolicyRow, PolicyStatus, PolicyView } from "./read.ts";
