@@ -9,7 +9,7 @@ export type { AdminMethods } from "./admin/methods.ts";
 export { EgressConfig, InferenceConfig } from "./config.ts";
 export type { EgressDecider, EgressDecision, EgressRequest } from "./egress/decider.ts";
 export { type Provider, type ProviderName, providerOf } from "./inference/providers.ts";
-export { presetNames, registriesOf, registryOfPreset } from "./policy/index.ts";
+export { choosePreset, formatNotices, type Notice, presetNames } from "./policy/index.ts";
 export type { ChangeOutcome, PolicyRow, PolicyView } from "./policy/live/index.ts";
 export type {
   LauncherPort,

@@ -27,11 +27,12 @@ export {
 } from "./model.ts";
 export {
   builtInPreset,
+  choosePreset,
   listPresets,
+  type PresetChoice,
   type PresetSummary,
   presetFromText,
   presetNames,
-  registryOfPreset,
 } from "./presets.ts";
 export { type ClientMachine, registriesOf, thisMachine } from "./registries.ts";
 export {

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { loadPreset, type Preset, presetRegistry, type RegistryHost } from "./from-file.ts";
 import { formatNotices, type Loaded } from "./model.ts";
-import { type ClientMachine, type RegistryClient, registriesOf } from "./registries.ts";
+import { type ClientMachine, registriesOf } from "./registries.ts";
 
 const DIRECTORY = fileURLToPath(new URL("presets/", import.meta.url));
 
@@ -23,10 +23,32 @@ export function builtInPresetText(name: string): string | undefined {
   return presetNames().includes(name) ? textOf(name) : undefined;
 }
 
-/** Which client's registries a built-in preset needs. */
-export function registryOfPreset(name: string): RegistryClient | undefined {
-  const text = builtInPresetText(name);
-  return text === undefined ? undefined : presetRegistry(`${name}.yaml`, text);
+/** A preset as it is put in force: by name, with the registries of the operator's machine. */
+export interface PresetChoice {
+  readonly name: string;
+  readonly registries: readonly RegistryHost[];
+  /** Of one that doesn't come with the product. */
+  readonly text?: string;
+}
+
+/**
+ * Prepares a preset on the operator's machine, whose clients name the registries: a built-in one by name, or a file's
+ * text. Undefined: there is no built-in one of that name.
+ */
+export async function choosePreset(
+  from: { readonly name: string } | { readonly file: string; readonly text: string },
+  machine?: ClientMachine,
+): Promise<Loaded<PresetChoice & { readonly letsDataOut: boolean }> | undefined> {
+  const builtIn = "name" in from ? builtInPresetText(from.name) : undefined;
+  if ("name" in from && builtIn === undefined) return undefined;
+  const { file, text } = "name" in from ? { file: `${from.name}.yaml`, text: builtIn! } : from;
+  const loaded = await presetFromText(file, text, machine);
+  if (!loaded.ok) return loaded;
+  const { name, letsDataOut } = loaded.value;
+  const client = presetRegistry(file, text);
+  const registries = client ? await registriesOf(client, machine) : [];
+  const choice = { name, registries, letsDataOut, ...("name" in from ? {} : { text }) };
+  return { ok: true, value: choice, warnings: loaded.warnings };
 }
 
 /** What a list of presets shows. Needs no registry. */
