@@ -79,7 +79,7 @@ export class PolicyBook {
   #refreshing: Promise<void> | undefined;
   #again = false;
   #away = false;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #ended = new AbortController();
   #unsubscribe: (() => Promise<void>) | undefined;
   #closed = false;
 
@@ -100,7 +100,7 @@ export class PolicyBook {
       if (this.#targets.has(target)) void this.refresh();
     });
     await this.refresh();
-    this.#timer = setInterval(() => void this.#tick(), POLL_MS).unref();
+    void this.#watch();
   }
 
   /** Runs with every poll, after the store was read. */
@@ -204,16 +204,19 @@ export class PolicyBook {
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#timer);
+    this.#ended.abort();
     for (const id of [...this.#live.keys()]) this.forget(id);
     await this.#unsubscribe?.();
     await this.#refreshing;
   }
 
-  async #tick(): Promise<void> {
-    await this.refresh();
-    for (const poll of this.#polls) {
-      if (!this.#closed) await poll();
+  /** One look after the other until closed. */
+  async #watch(): Promise<void> {
+    while (!this.#closed) {
+      await sleep(POLL_MS, undefined, { ref: false, signal: this.#ended.signal }).catch(() => {});
+      if (this.#closed) return;
+      await this.refresh();
+      for (const poll of this.#polls) await poll();
     }
   }
 
