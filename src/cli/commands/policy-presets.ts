@@ -1,7 +1,6 @@
 /** `nemoclaw policy-list`, `policy-add`, `policy-remove`: presets by name, as NemoClaw has them. */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { choosePreset, formatNotices, presetNames } from "../../gateway/index.ts";
 import { describeError, Fault } from "../../lib/errors.ts";
 import { EXIT, say } from "../io.ts";
 import { withSubmitOptions } from "../policy/commands.ts";
@@ -61,6 +60,7 @@ export function policyAddCommand(): Command {
     )
     .action(
       async (name: string | undefined, options: SubmitOptions & SandboxOption & { fromFile?: string }) => {
+        const { choosePreset, formatNotices, presetNames } = await import("../../gateway/index.ts");
         const target = resolveTarget(options.sandbox);
         const chosen = await choosePreset(sourceOf(name, options.fromFile));
         if (!chosen)
@@ -101,7 +101,7 @@ function sourceOf(name: string | undefined, file: string | undefined) {
     throw new Fault({
       code: "usage",
       message: "say a preset's name or --from-file FILE",
-      hint: `presets: ${presetNames().join(", ")}`,
+      hint: "nemoclaw policy-list shows the presets",
     });
   try {
     return { file, text: readFileSync(file, "utf8") };

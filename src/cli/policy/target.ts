@@ -2,11 +2,9 @@
  * Whose policy a command means, and how the gateway is asked.
  */
 import { userInfo } from "node:os";
-import { adminCall } from "../../gateway/index.ts";
 import { Fault } from "../../lib/errors.ts";
-import { OPERATOR_PRINCIPAL } from "../../lib/ids.ts";
+import { isPrincipalId, OPERATOR_PRINCIPAL } from "../../lib/ids.ts";
 import { homeFrom, pathsOf } from "../../lib/paths.ts";
-import { PolicyTarget } from "../../store/index.ts";
 
 /** Where the service is. */
 export interface HomeOption {
@@ -20,8 +18,7 @@ const OPERATORS_SANDBOX = "my-agent";
 export function resolveTarget(name: string | undefined): string {
   if (name === undefined) return "default";
   if (name === OPERATORS_SANDBOX) return OPERATOR_PRINCIPAL;
-  const known = PolicyTarget.safeParse(name);
-  if (known.success) return known.data;
+  if (name === "default" || isPrincipalId(name)) return name;
   throw new Fault({
     code: "sandbox-unknown",
     message: `there is no sandbox ${name}`,
@@ -29,15 +26,15 @@ export function resolveTarget(name: string | undefined): string {
   });
 }
 
-/** Asks the gateway of this home. */
-export function askGateway<T>(
+/** Asks the gateway of this home. Loaded when it is used: help and mistakes needn't wait for it. */
+export async function askGateway<T>(
   options: HomeOption,
   method: string,
   params: Record<string, unknown>,
-  timeoutMs?: number,
 ): Promise<T> {
+  const { adminCall } = await import("../../gateway/index.ts");
   const { adminSocket } = pathsOf(options.home ?? homeFrom(process.env));
-  return adminCall<T>(adminSocket, method, params, timeoutMs === undefined ? {} : { timeoutMs });
+  return adminCall<T>(adminSocket, method, params);
 }
 
 /** Who types, for the history. */
