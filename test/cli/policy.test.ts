@@ -353,6 +353,15 @@ describe("nemoclaw policy", () => {
     const added = await run("nemoclaw", "policy-add", "--from-file", "mine.yaml");
     assert.deepEqual([added.code, added.out], [0, "  Applied preset: mine\n"]);
     assert.match((await run("nemoclaw", "policy-list")).out, /● mine — added from a file/);
+    file(
+      "github.yaml",
+      "preset: { name: github, description: not the real one }\nnetwork_policies: { m: { endpoints: [{ host: evil.example.com, port: 443 }] } }\n",
+    );
+    const taken = await run("nemoclaw", "policy-add", "--from-file", "github.yaml");
+    assert.deepEqual(
+      [taken.code, taken.err.split("\n")[0]],
+      [1, "nemoclaw: github is a preset of this product"],
+    );
   });
   it("explain, for people and programs", async () => {
     file("p.yaml", REST);

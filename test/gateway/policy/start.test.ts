@@ -29,7 +29,17 @@ describe("the gateway's policies", () => {
       policyFile: dir.file("policy.yaml"),
       logger: silent,
     });
-    await policies.loaded(ANN);
+    const seen: string[] = [];
+    const report = policies.following<{ n: number }>((id, info) => {
+      // What the socket's proxy would decide at this moment.
+      const { policy } = policies.port(id).current();
+      seen.push(`${id} ${info?.n ?? "gone"} ${policy.hash === "none" ? "unread" : "read"}`);
+    });
+    report(ANN, { n: 1 });
+    report(ANN, null);
+    report(ANN, { n: 2 });
+    await until(() => seen.length === 3);
+    assert.deepEqual(seen, [`${ANN} 1 read`, `${ANN} gone read`, `${ANN} 2 read`]);
     const verdict = () => connect(policies.port(ANN).current().policy, "a.example.com:443").verdict;
     assert.deepEqual([verdict(), policies.facts()], ["deny", { policy: "policy as shipped" }]);
     writeFileSync(dir.file("policy.yaml"), allowing("a.example.com"));
@@ -54,7 +64,6 @@ describe("the gateway's policies", () => {
       "policy.set",
       "policy.update",
     ]);
-    policies.forget(ANN);
     await policies.close();
   });
 });

@@ -143,7 +143,7 @@ export class PolicyBook {
   }
 
   /** Resolves once the sandbox's policy was read, or after `ms`. */
-  async loaded(sandboxId: string, ms = TIMEOUTS.sweep): Promise<void> {
+  async loaded(sandboxId: string, ms: number = TIMEOUTS.sweep): Promise<void> {
     this.open(sandboxId);
     const late = sleep(ms, undefined, { ref: false });
     const read = async () => {
@@ -271,7 +271,8 @@ export class PolicyBook {
       target.layer = loaded.value;
       target.loadedAt = Date.now();
       target.trouble = "";
-      logger.info({ target: name, version: target.head, hash: loaded.value.hash }, "policy loaded");
+      if (target.head > 0)
+        logger.info({ target: name, version: target.head, hash: loaded.value.hash }, "policy loaded");
     } else {
       target.trouble = inOneLine(loaded.problems as Notice[]);
       logger.error({ target: name, version: target.head, trouble: target.trouble }, "policy doesn't load");

@@ -1,5 +1,5 @@
 /** Policies in force, for the gateway's process. */
-export { type ApprovalView, DEFAULT_TARGET, PolicyBook, type PolicyBookOptions } from "./book.ts";
+export { type ApprovalView, PolicyBook, type PolicyBookOptions } from "./book.ts";
 export { type ChangeOutcome, PolicyDesk } from "./desk.ts";
 export { PolicyFile } from "./file.ts";
 export { policyMethods } from "./methods.ts";

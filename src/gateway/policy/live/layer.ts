@@ -77,5 +77,8 @@ function loadEntry(entry: PresetEntry): Loaded<Preset> {
   const at = `${entry.name}.yaml`;
   if (text === undefined)
     return { ok: false, problems: [{ at, message: `there is no preset ${entry.name} in this version` }] };
-  return loadPreset(at, text, entry.registries);
+  const loaded = loadPreset(at, text, entry.registries);
+  if (!loaded.ok || loaded.value.name === entry.name) return loaded;
+  const message = `calls itself ${loaded.value.name}, not ${entry.name}`;
+  return { ok: false, problems: [{ at, message }] };
 }

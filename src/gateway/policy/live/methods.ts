@@ -8,6 +8,7 @@ import { PolicyPreset, PolicyTarget } from "../../../store/index.ts";
 import { type AdminMethods, adminMethod } from "../../admin/methods.ts";
 import { BLANK_POLICY, editPolicy } from "../edit.ts";
 import { explain } from "../explain.ts";
+import { builtInPresetText } from "../presets.ts";
 import { DEFAULT_TARGET } from "./book.ts";
 import type { ChangeOptions, Draft, PolicyDesk, Present } from "./desk.ts";
 import { getPolicy, listPolicy, presetsOf } from "./read.ts";
@@ -65,6 +66,8 @@ export function policyMethods(desk: PolicyDesk): AdminMethods {
         desk.change(
           given.target,
           (now) => {
+            if (given.preset.text !== undefined && builtInPresetText(given.preset.name) !== undefined)
+              throw nameTaken(given.preset.name);
             const draft = draftOf(given.target, desk, now);
             const others = draft.presets.filter(({ name }) => name !== given.preset.name);
             return { ...draft, presets: [...others, given.preset] };
@@ -153,6 +156,14 @@ function draftOf(name: string, desk: PolicyDesk, { revision }: Present): Draft {
 
 function textOf(name: string, desk: PolicyDesk, { revision }: Present): string {
   return revision?.text ?? (name === DEFAULT_TARGET ? desk.book.base.source.text : BLANK_POLICY);
+}
+
+function nameTaken(preset: string): Fault {
+  return new Fault({
+    code: "preset-name-taken",
+    message: `${preset} is a preset of this product`,
+    hint: "give the one in the file another name",
+  });
 }
 
 function notApplied(name: string, preset: string): Fault {

@@ -13,6 +13,9 @@ import { PolicyDesk } from "./desk.ts";
 import { PolicyFile } from "./file.ts";
 import { policyMethods } from "./methods.ts";
 
+/** A gateway that was restarted binds all sockets within a second (RELIABILITY §6), also while Redis is away. */
+const READ_MS = 500;
+
 /** What they are made of. */
 export interface PoliciesOptions {
   readonly store: PolicyStorePort;
@@ -32,9 +35,13 @@ export interface PoliciesOptions {
 export interface Policies {
   /** The policy of a sandbox, for its proxy. */
   port(sandboxId: string): PolicyPort;
-  /** Resolves once the sandbox's policy was read, or after a second: until then nothing leaves it. */
-  loaded(sandboxId: string): Promise<void>;
-  forget(sandboxId: string): void;
+  /**
+   * For the launcher's reports: passes each one on, in order per sandbox, a new sandbox once its policy was read (at most
+   * {@link READ_MS}; until then nothing would leave it), and forgets the policy of one that is gone.
+   */
+  following<T>(
+    pass: (sandboxId: string, info: T | null) => void,
+  ): (sandboxId: string, info: T | null) => void;
   readonly methods: AdminMethods;
   /** For status; read again each time. */
   facts(): Record<string, string>;
@@ -65,8 +72,7 @@ export async function startPolicies(options: PoliciesOptions): Promise<Policies>
   book.alsoPoll(() => file.check());
   return {
     port: (sandboxId) => book.open(sandboxId),
-    loaded: (sandboxId) => book.loaded(sandboxId),
-    forget: (sandboxId) => book.forget(sandboxId),
+    following: (pass) => inOrder(book, pass, logger),
     methods: policyMethods(desk),
     facts: () => factsOf(book, file),
     close: () => book.close(),
@@ -84,5 +90,27 @@ function factsOf(book: PolicyBook, file: PolicyFile): Record<string, string> {
   return {
     policy: version === "" ? "policy NOT LOADED: nothing leaves" : `policy ${version}`,
     ...(troubles.length > 0 ? { policyTrouble: `! ${troubles.join("; ").split("\n").join("; ")}` } : {}),
+  };
+}
+
+function inOrder<T>(
+  book: PolicyBook,
+  pass: (sandboxId: string, info: T | null) => void,
+  logger: Logger,
+): (sandboxId: string, info: T | null) => void {
+  const lasts = new Map<string, Promise<void>>();
+  return (sandboxId, info) => {
+    const before = lasts.get(sandboxId) ?? Promise.resolve();
+    const mine = before
+      .then(async () => {
+        if (info) await book.loaded(sandboxId, READ_MS);
+        pass(sandboxId, info);
+        if (!info) book.forget(sandboxId);
+      })
+      .catch((err: unknown) => logger.error({ err, sandboxId }, "sandbox report failed"))
+      .then(() => {
+        if (lasts.get(sandboxId) === mine) lasts.delete(sandboxId);
+      });
+    lasts.set(sandboxId, mine);
   };
 }
