@@ -42,7 +42,7 @@ export async function run(args: string[]): Promise<BenchResult> {
   const places: Record<Peer, { place: Place; child: Child | undefined }> = {
     direct: { place: { host: url.hostname, port: Number(url.port) }, child: undefined },
     passthrough: { place: { socketPath: passSocket }, child: pass },
-    ours: { place: { socketPath: String(ours.hello["socket"]) }, child: ours },
+    ours: { place: { socketPath: String(ours.hello["socket"]), proxy: true }, child: ours },
   };
   const json = Buffer.from(openclawBody(BODY_BYTES, false));
   const stream = Buffer.from(openclawBody(BODY_BYTES, true));

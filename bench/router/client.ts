@@ -4,7 +4,7 @@
 import { Agent, request } from "node:http";
 
 /** Where requests go. */
-export type Place = { socketPath: string } | { host: string; port: number };
+export type Place = { socketPath: string; proxy?: boolean } | { host: string; port: number };
 
 /** Sends bodies to one place, one after the other. */
 export class Caller {
@@ -55,11 +55,13 @@ export class Caller {
   }
 
   #request(body: Buffer, agent = this.#agent) {
+    // A proxy is told the whole URL.
+    const base = "proxy" in this.#place ? "http://inference.local" : "";
     return request({
       ...this.#place,
       agent,
       method: "POST",
-      path: "/v1/chat/completions",
+      path: `${base}/v1/chat/completions`,
       headers: {
         host: "socketPath" in this.#place ? "inference.local" : `${this.#place.host}:${this.#place.port}`,
         "content-type": "application/json",

@@ -7,7 +7,6 @@ import { PROVIDERS } from "./inference/providers.ts";
 export { adminCall } from "./admin/client.ts";
 export type { AdminMethods } from "./admin/methods.ts";
 export { EgressConfig, InferenceConfig } from "./config.ts";
-export type { EgressDecider, EgressDecision, EgressRequest } from "./egress/decider.ts";
 export { type Provider, type ProviderName, providerOf } from "./inference/providers.ts";
 export { choosePreset, formatNotices, type Notice, presetNames } from "./policy/index.ts";
 export type { ChangeOutcome, PolicyRow, PolicyView } from "./policy/live/index.ts";

@@ -5,9 +5,11 @@
 import type { Logger } from "../lib/logging.ts";
 import type { Paths } from "../lib/paths.ts";
 import type { InferenceConfig } from "./config.ts";
-import { type EgressDecider, modelOnly } from "./egress/decider.ts";
-import { createEgressProxy } from "./egress/proxy.ts";
+import { createGuard, type Resolver, systemResolver } from "./egress/guard/index.ts";
+import { type AuditPort, createEgressServer, type PolicyPort } from "./egress/proxy/index.ts";
 import { InferenceRouter, type RouterOptions } from "./inference/router.ts";
+import { inferenceServer } from "./inference/server.ts";
+import { compilePolicy } from "./policy/index.ts";
 import type { LauncherPort, ProfilesPort, TurnsPort, UsagePort } from "./ports.ts";
 import { EgressSockets } from "./sockets.ts";
 
@@ -22,8 +24,25 @@ export interface GatewayOptions {
   launcher: LauncherPort;
   /** Where vendors' keys may be besides `secrets/gateway`; default this process's environment. */
   env?: NodeJS.ProcessEnv;
-  decider?: EgressDecider;
+  /** DNS; default: this host's. */
+  resolver?: Resolver;
+  /** The policy of a sandbox; default: nothing but the model. */
+  policyOf?(sandboxId: string): PolicyPort;
   timeouts?: NonNullable<RouterOptions["timeouts"]>;
+}
+
+const NOTHING = compilePolicy({ hash: "model-only", fallback: "deny", rules: [], denials: [] });
+
+/** No rule at all: only the model can be reached. */
+const MODEL_ONLY: PolicyPort = {
+  current: () => ({ policy: NOTHING, grants: [] }),
+  onChange: () => () => {},
+};
+
+/** Rows into the log. */
+function logAudit(logger: Logger): AuditPort {
+  const write = (row: object) => logger.info({ audit: "egress", ...row }, "egress");
+  return { decided: write, closed: write };
 }
 
 /** A running gateway. */
@@ -46,12 +65,22 @@ export async function runGateway(options: GatewayOptions): Promise<Gateway> {
     ...(options.env ? { env: options.env } : {}),
     ...(options.timeouts ? { timeouts: options.timeouts } : {}),
   });
-  const decider = options.decider ?? modelOnly;
+  const guard = createGuard({ resolver: options.resolver ?? systemResolver() });
+  const policyOf = options.policyOf ?? (() => MODEL_ONLY);
+  const audit = logAudit(logger);
   const sockets = new EgressSockets({
     paths,
     launcher,
     logger,
-    serve: (sandboxId) => createEgressProxy(sandboxId, decider, router, logger),
+    serve: (sandboxId) =>
+      createEgressServer({
+        sandboxId,
+        policy: policyOf(sandboxId),
+        guard,
+        audit,
+        logger,
+        inference: inferenceServer(sandboxId, router),
+      }),
     forget: (sandboxId) => router.forget(sandboxId),
   });
   await launcher.watch((sandboxId, info) => sockets.update(sandboxId, info));

@@ -4,11 +4,11 @@
  * replaced. Must never bind outside `run/egress/<runName>`.
  */
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
-import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
 import type { Paths } from "../lib/paths.ts";
+import type { EgressServer } from "./egress/proxy/index.ts";
 import type { LauncherPort, SandboxSocket } from "./ports.ts";
 
 /** A directory name, never a path. */
@@ -17,7 +17,7 @@ const MAX_WAIT_MS = 1_000;
 
 interface Bound {
   runName: string;
-  server: Server;
+  server: EgressServer;
   /** Aborted when this socket is closed: ends the tries to hand it over. */
   closed: AbortController;
 }
@@ -28,7 +28,7 @@ export interface SocketsOptions {
   launcher: Pick<LauncherPort, "handOver">;
   logger: Logger;
   /** Makes the server of a sandbox. */
-  serve(sandboxId: string): Server;
+  serve(sandboxId: string): EgressServer;
   /** Called when a sandbox is destroyed. */
   forget(sandboxId: string): void;
 }

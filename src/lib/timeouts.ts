@@ -58,6 +58,8 @@ export const TIMEOUTS = {
   drainOutbox: 10_000,
   /** A worker's and a bridge's sweeper, and every poll behind a pub/sub hint. */
   sweep: 1_000,
+  /** How often bridges look at how full Redis is. */
+  memoryLook: 2_000,
   /** Streamed drafts: at most one edit of a message in this time. */
   draftEdit: 1_000,
 } as const;

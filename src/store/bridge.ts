@@ -1,5 +1,6 @@
 /**
- * Small facts of a bridge: who polls the platform, how far it has read, which strangers knocked.
+ * Small facts of a bridge: who polls the platform, how full Redis is, which strangers knocked. How far a platform was
+ * read is not among them: Telegram itself keeps it, and a write for each message would slow them all.
  */
 import type { Connection } from "./connection.ts";
 import { keys } from "./keys.ts";
@@ -13,17 +14,22 @@ const MOST_STRANGERS = 10_000;
 export function bridge(connection: Connection, id: string): BridgePort {
   const k = keys.bridge;
   return {
-    async holdPoller(owner, ttlMs) {
-      return (await connection.run("poller", [k.poller(id)], [owner, Math.max(1, Math.round(ttlMs))])) === 1;
+    async holdPoller(owner, ttlMs, deadOwner = "") {
+      const reply = await connection.run(
+        "lease",
+        [k.poller(id)],
+        [owner, Math.max(1, Math.round(ttlMs)), deadOwner],
+      );
+      return String(reply);
     },
     async releasePoller(owner) {
-      await connection.run("poller", [k.poller(id)], [owner, 0]);
+      await connection.run("lease", [k.poller(id)], [owner, 0, ""]);
     },
-    async cursor() {
-      return (await connection.command((r) => r.get(k.cursor(id)))) ?? undefined;
-    },
-    async setCursor(value) {
-      await connection.command((r) => r.set(k.cursor(id), value));
+    async memoryUse() {
+      const info = await connection.command((r) => r.info("memory"));
+      const figure = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1] ?? 0);
+      const most = figure("maxmemory");
+      return most === 0 ? 0 : figure("used_memory") / most;
     },
     async strangerKnocked(identity) {
       return (

@@ -10,10 +10,10 @@ export function hostLease(connection: Connection, host: string): HostPort {
   const key = keys.host.alive(host);
   return {
     async hold(owner, ttlMs, deadOwner = "") {
-      return String(await connection.run("host", [key], [owner, Math.max(1, Math.round(ttlMs)), deadOwner]));
+      return String(await connection.run("lease", [key], [owner, Math.max(1, Math.round(ttlMs)), deadOwner]));
     },
     async release(owner) {
-      await connection.run("host", [key], [owner, 0, ""]);
+      await connection.run("lease", [key], [owner, 0, ""]);
     },
   };
 }

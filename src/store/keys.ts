@@ -73,8 +73,6 @@ export const keys = {
     marks: (bridge: string) => b(bridge, "marks"),
     /** STRING with TTL: the one active poller. */
     poller: (bridge: string) => b(bridge, "poller"),
-    /** STRING: the platform's read position (Telegram offset). */
-    cursor: (bridge: string) => b(bridge, "cursor"),
     /** HASH identity → `<last told>:<knocks>` of a stranger. */
     strangers: (bridge: string) => b(bridge, "strangers"),
     /** ZSET `<principal>/<approval id>` → mark number: cards that may need posting or editing. */

@@ -159,11 +159,14 @@ export interface OutboxPort {
 
 /** Small facts of a bridge. */
 export interface BridgePort {
-  /** Takes or renews the poller lease; false while another holds it. */
-  holdPoller(owner: string, ttlMs: number): Promise<boolean>;
+  /**
+   * Takes or renews the poller lease. Returns who holds it now: the caller's own id when it got it.
+   * `deadOwner`: a holder that is known to be dead, whose lease ends at once.
+   */
+  holdPoller(owner: string, ttlMs: number, deadOwner?: string): Promise<string>;
   releasePoller(owner: string): Promise<void>;
-  cursor(): Promise<string | undefined>;
-  setCursor(value: string): Promise<void>;
+  /** Share of Redis' maxmemory that is in use, 0 to 1; 0 when it has none. */
+  memoryUse(): Promise<number>;
   /** Counts a stranger's knock; true when it should be told (at most once an hour). */
   strangerKnocked(identity: string): Promise<boolean>;
 }

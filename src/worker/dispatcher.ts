@@ -4,9 +4,9 @@
  */
 import { describeError } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
+import { isDead } from "../lib/owner.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
 import { type ClaimResult, MAX_RUNNING, type TurnPort, type TurnRecord } from "../store/index.ts";
-import { isDead } from "./owner.ts";
 import type { TurnRun } from "./turn-runner.ts";
 
 /** What the dispatcher needs. */

@@ -4,10 +4,10 @@
  */
 import { describeError } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
+import { isDead } from "../lib/owner.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
 import type { HostPort } from "../store/index.ts";
 import { Lease } from "./lease.ts";
-import { isDead } from "./owner.ts";
 
 /** How often a stand-by asks. */
 const ASK_MS = 500;

@@ -4,6 +4,7 @@
  */
 import { describeError } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
+import { ownerName } from "../lib/owner.ts";
 import type { Paths } from "../lib/paths.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
 import type { DoorbellPort, HostPort, ProfilePort, TurnContextPort, TurnPort } from "../store/index.ts";
@@ -15,7 +16,6 @@ import { Dispatcher } from "./dispatcher.ts";
 import { FairSlots } from "./fair-slots.ts";
 import { HostLease } from "./host-lease.ts";
 import type { LauncherPort } from "./launcher-port.ts";
-import { ownerName } from "./owner.ts";
 import { sandboxSpec } from "./profile-spec.ts";
 import { Sandboxes } from "./sandboxes.ts";
 import { TurnRun } from "./turn-runner.ts";
@@ -94,7 +94,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     run: (turn, askedAt, fresh) => {
       const sandbox = acting?.sandboxes.of(turn.principal);
       if (!sandbox) throw new Error("claimed while standing by");
-      const deps = { log, turns: store.turns, contexts: store.contexts, launcher, slots, mode: config.mode };
+      const deps = { log, turns: store.turns, contexts: store.contexts, launcher, slots };
       return new TurnRun(deps, sandbox, turn, askedAt, fresh);
     },
     warmLife: (principal) => (slots.hasFree ? (acting?.sandboxes.of(principal)?.warmLife ?? "") : ""),

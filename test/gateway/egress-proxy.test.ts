@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { targetOf } from "../../src/gateway/egress/target.ts";
+import { targetOf } from "../../src/gateway/inference/target.ts";
 import { chat, OTHER, SANDBOX, send, startRig } from "./harness.ts";
 
 /** Writes raw bytes, returns everything that came back until the end or `until` matches. */
@@ -43,9 +43,8 @@ const post = (target: string, host = "inference.local", extra = "") =>
 
 describe("the model is reached in every form that clients use", () => {
   const forms: [string, string][] = [
-    ["origin form", post("/v1/chat/completions")],
-    ["origin form, host with port and dot", post("/v1/chat/completions", "INFERENCE.local.:80")],
     ["absolute form", post("http://inference.local/v1/chat/completions")],
+    ["host with port and dot", post("http://INFERENCE.local.:80/v1/chat/completions", "INFERENCE.local.:80")],
     ["absolute form with port", post("HTTP://inference.local:80/v1/chat/completions", "inference.local:80")],
   ];
   for (const [name, bytes] of forms) {
@@ -59,6 +58,7 @@ describe("the model is reached in every form that clients use", () => {
     const head = "CONNECT inference.local:80 HTTP/1.1\r\nHost: inference.local:80\r\n\r\n";
     const later = await raw(r.socket(), head, /200 Connection established\r\n\r\n/, (socket) => {
       socket.write(post("/v1/chat/completions").replace("Connection: close\r\n", ""));
+      // Within the tunnel it is origin form that counts.
       setTimeout(() => socket.write(post("/v1/chat/completions")), 50);
     });
     assert.equal(later.match(/HTTP\/1\.1 200 OK/g)?.length, 2);
@@ -70,9 +70,9 @@ describe("the model is reached in every form that clients use", () => {
 describe("everything else is denied, in words that an agent can use", () => {
   const denied: [string, string, string, number][] = [
     ["absolute form", post("http://example.com/x?secret=1", "example.com"), "example.com", 80],
-    ["origin form", post("/x", "example.com:8080"), "example.com", 8080],
+    ["another port", post("http://example.com:8080/x", "example.com:8080"), "example.com", 8080],
     ["address", post("http://169.254.169.254/latest", "169.254.169.254"), "169.254.169.254", 80],
-    ["loopback", post("/v1/models", "127.0.0.1:11434"), "127.0.0.1", 11434],
+    ["loopback", post("http://127.0.0.1:11434/v1/models", "127.0.0.1:11434"), "127.0.0.1", 11434],
     ["tunnel", "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", "example.com", 443],
     [
       "tunnel to the model's other ports",
@@ -80,8 +80,13 @@ describe("everything else is denied, in words that an agent can use", () => {
       "inference.local",
       443,
     ],
-    ["another name for it", post("/v1/models", "inference.local.evil.com"), "inference.local.evil.com", 80],
-    ["below it", post("/v1/models", "x.inference.local"), "x.inference.local", 80],
+    [
+      "another name for it",
+      post("http://inference.local.evil.com/v1/models", "inference.local.evil.com"),
+      "inference.local.evil.com",
+      80,
+    ],
+    ["below it", post("http://x.inference.local/v1/models", "x.inference.local"), "x.inference.local", 80],
     [
       "upgrade",
       "GET http://example.com/ HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
@@ -109,13 +114,14 @@ describe("everything else is denied, in words that an agent can use", () => {
 describe("what can't be read without doubt is refused and the connection ends", () => {
   const smuggled = "GET http://inference.local/v1/models HTTP/1.1\r\nHost: inference.local\r\n\r\n";
   const cases: [string, string | Buffer][] = [
-    ["two hosts", post("/v1/models", "inference.local", "Host: example.com\r\n")],
+    ["origin form", post("/v1/chat/completions")],
+    ["two hosts", post("http://inference.local/v1/models", "inference.local", "Host: example.com\r\n")],
     ["host against target", post("http://inference.local/v1/models", "example.com")],
     ["userinfo", post("http://inference.local@example.com/", "inference.local")],
     ["userinfo the other way", post("http://example.com@inference.local/v1/models")],
     ["percent in the host", post("http://inference%2elocal/v1/models")],
     ["decimal address", post("http://2130706433/", "2130706433")],
-    ["hex address", post("/x", "0x7f.1")],
+    ["hex address", post("http://0x7f.1/x", "0x7f.1")],
     ["https in forward form", post("https://inference.local/v1/models")],
     ["ftp", post("ftp://inference.local/v1/models")],
     ["no path", post("inference.local")],
@@ -123,25 +129,37 @@ describe("what can't be read without doubt is refused and the connection ends", 
     ["connect without port", "CONNECT inference.local HTTP/1.1\r\nHost: inference.local\r\n\r\n"],
     ["connect to port 0", "CONNECT inference.local:0 HTTP/1.1\r\nHost: inference.local\r\n\r\n"],
     ["connect to port 080", "CONNECT inference.local:080 HTTP/1.1\r\nHost: inference.local\r\n\r\n"],
-    ["no host", "GET /v1/models HTTP/1.1\r\n\r\n"],
+    ["no host", "GET http://inference.local/v1/models HTTP/1.1\r\n\r\n"],
     [
       "length and chunks",
-      `POST /v1/chat/completions HTTP/1.1\r\nHost: inference.local\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+      `POST http://inference.local/v1/chat/completions HTTP/1.1\r\nHost: inference.local\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
     ],
     [
       "two lengths",
-      `POST /v1/chat/completions HTTP/1.1\r\nHost: inference.local\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello`,
+      `POST http://inference.local/v1/chat/completions HTTP/1.1\r\nHost: inference.local\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello`,
     ],
-    ["folded header", "GET /v1/models HTTP/1.1\r\nHost: inference.local\r\nX-A: b\r\n c\r\n\r\n"],
-    ["bare LF", "GET /v1/models HTTP/1.1\nHost: inference.local\n\n"],
-    ["space before the colon", "GET /v1/models HTTP/1.1\r\nHost : inference.local\r\n\r\n"],
+    [
+      "folded header",
+      "GET http://inference.local/v1/models HTTP/1.1\r\nHost: inference.local\r\nX-A: b\r\n c\r\n\r\n",
+    ],
+    ["bare LF", "GET http://inference.local/v1/models HTTP/1.1\nHost: inference.local\n\n"],
+    [
+      "space before the colon",
+      "GET http://inference.local/v1/models HTTP/1.1\r\nHost : inference.local\r\n\r\n",
+    ],
     [
       "bad chunk size",
-      "POST /v1/chat/completions HTTP/1.1\r\nHost: inference.local\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+      "POST http://inference.local/v1/chat/completions HTTP/1.1\r\nHost: inference.local\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ],
     ["TLS", Buffer.from("1603010200010001fc0303", "hex")],
-    ["large head", `GET /v1/models HTTP/1.1\r\nHost: inference.local\r\nX: ${"a".repeat(17_000)}\r\n\r\n`],
-    ["many headers", `GET /v1/models HTTP/1.1\r\nHost: inference.local\r\n${"a: b\r\n".repeat(70)}\r\n`],
+    [
+      "large head",
+      `GET http://inference.local/v1/models HTTP/1.1\r\nHost: inference.local\r\nX: ${"a".repeat(17_000)}\r\n\r\n`,
+    ],
+    [
+      "many headers",
+      `GET http://inference.local/v1/models HTTP/1.1\r\nHost: inference.local\r\n${"a: b\r\n".repeat(70)}\r\n`,
+    ],
   ];
   for (const [name, bytes] of cases) {
     test(name, async () => {
@@ -182,7 +200,7 @@ test("fuzz: whatever is read as the model's address names it and nothing else", 
   );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 7 }), fc.array(piece, { maxLength: 3 }), (url, host) => {
-      const target = targetOf("GET", url.join(""), ["Host", host.join("")]);
+      const target = targetOf(url.join(""), ["Host", host.join("")]);
       if (!target.ok || target.host !== "inference.local") return;
       const text = url.join("");
       assert.match(text, /^(http:\/\/inference\.local\.?(:80)?([/?]|$)|\/)/);
@@ -196,7 +214,7 @@ describe("limits", () => {
   test("connections of one sandbox are capped; another sandbox is not affected", async () => {
     await using r = await startRig();
     r.launcher.set(OTHER, "run-name-b");
-    const idle = Array.from({ length: 80 }, () => connect(r.socket()));
+    const idle = Array.from({ length: 528 }, () => connect(r.socket()));
     let ended = 0;
     for (const socket of idle) socket.on("error", () => {}).on("close", () => ended++);
     await r.until(() => ended === 16);

@@ -229,7 +229,7 @@ export function send(
     const req = httpRequest({
       socketPath,
       method: options.method ?? (body === undefined ? "GET" : "POST"),
-      path: options.path ?? "/v1/chat/completions",
+      path: `http://inference.local${options.path ?? "/v1/chat/completions"}`,
       headers: {
         host: "inference.local",
         ...(body === undefined ? {} : { "content-type": "application/json" }),

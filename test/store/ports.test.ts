@@ -81,22 +81,18 @@ test("an anchor goes none → sending → sent and never back", async () => {
 
 test("one poller at a time; it renews, gives back, or times out", async () => {
   const facts = bridge.bridge("console");
-  assert.equal(await facts.holdPoller("a", 300), true);
-  assert.equal(await facts.holdPoller("b", 300), false);
-  assert.equal(await facts.holdPoller("a", 300), true);
+  assert.equal(await facts.holdPoller("a", 300), "a");
+  assert.equal(await facts.holdPoller("b", 300), "a");
+  assert.equal(await facts.holdPoller("a", 300), "a");
   await facts.releasePoller("b");
-  assert.equal(await facts.holdPoller("b", 300), false, "only the holder gives back");
+  assert.equal(await facts.holdPoller("b", 300), "a", "only the holder gives back");
   await facts.releasePoller("a");
-  assert.equal(await facts.holdPoller("b", 200), true);
+  assert.equal(await facts.holdPoller("b", 200), "b");
   await sleep(250);
-  assert.equal(await facts.holdPoller("a", 300), true);
-});
-
-test("the cursor is absent, then what was set", async () => {
-  const facts = bridge.bridge("console");
-  assert.equal(await facts.cursor(), undefined);
-  await facts.setCursor("123");
-  assert.equal(await facts.cursor(), "123");
+  assert.equal(await facts.holdPoller("a", 300), "a");
+  assert.equal(await facts.holdPoller("b", 300, "somebody"), "a", "another's death proves nothing");
+  assert.equal(await facts.holdPoller("b", 300, "a"), "b", "a dead holder is not waited for");
+  assert.equal(await facts.memoryUse(), 0, "no maxmemory");
 });
 
 test("a stranger is told once an hour; the list is bounded", async () => {

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { readFileSync, readlinkSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDead, ownerName } from "../../src/lib/owner.ts";
 import type { TurnRecord } from "../../src/store/index.ts";
 import { answerOf, endOf, wakeCode } from "../../src/worker/answer.ts";
 import { ColdGate } from "../../src/worker/cold-gate.ts";
@@ -12,7 +13,6 @@ import { Drafts } from "../../src/worker/drafts.ts";
 import { FairSlots } from "../../src/worker/fair-slots.ts";
 import { WorkerConfig } from "../../src/worker/index.ts";
 import { Lease } from "../../src/worker/lease.ts";
-import { isDead, ownerName } from "../../src/worker/owner.ts";
 import { sandboxSpec } from "../../src/worker/profile-spec.ts";
 import { type AgentInput, type AgentPhase, nextAgentPhase } from "../../src/worker/sandbox-table.ts";
 

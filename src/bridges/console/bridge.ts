@@ -3,6 +3,7 @@
  * Everybody who gets through its doors is the operator; there is nobody else on this platform.
  */
 import { join } from "node:path";
+import { Fault } from "../../lib/errors.ts";
 import { OPERATOR_PRINCIPAL } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
@@ -28,6 +29,8 @@ export interface ConsoleOptions {
   store: Pick<Store, "ingress" | "outbox" | "bridge" | "turns">;
   /** Unique per process life, for the lease. */
   owner: string;
+  /** Whether the bearer of such a name certainly no longer runs; its lease is then taken over at once. */
+  isDead?: (owner: string) => boolean;
   logger: Logger;
   /** Also serve the web page on 127.0.0.1; 0 picks a port. Absent: unix socket only. */
   port?: number;
@@ -64,6 +67,7 @@ export async function runConsoleBridge(options: ConsoleOptions): Promise<Console
     platform: consolePlatform(transcript, streams),
     store,
     owner: options.owner,
+    isDead: options.isDead,
     leaseTtlMs: options.leaseTtlMs ?? LEASE_TTL_MS,
     logger,
   });
@@ -79,6 +83,7 @@ export async function runConsoleBridge(options: ConsoleOptions): Promise<Console
   const actions = {
     async send(request: ChatRequest) {
       const { id, chat, text } = request;
+      if (!core.pressure.roomy) throw full();
       // Before it is handed in, so that no answer can stand above its question.
       await transcript.append({ id: `u_${id}`, chat, role: "user", markdown: text, replyTo: "", turnId: "" });
       return responseOf(await handleInbound(messageOf(request), inbound));
@@ -119,6 +124,15 @@ export async function runConsoleBridge(options: ConsoleOptions): Promise<Console
     servers.push(server);
     return `http://127.0.0.1:${portOf(server)}/#token=${token}`;
   }
+}
+
+function full(): Fault {
+  return new Fault({
+    code: "redis-full",
+    message: "Redis is nearly full",
+    userMessage: "The service is full just now and took nothing in. Please try again in a minute.",
+    retryable: true,
+  });
 }
 
 function messageOf({ text, id, chat }: ChatRequest): InboundMessage {

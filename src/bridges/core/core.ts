@@ -12,6 +12,7 @@ import { BridgeLease } from "./lease.ts";
 import { parseMarkdown } from "./markdown/parse.ts";
 import { Outbox } from "./outbox.ts";
 import type { BridgePlatform } from "./port.ts";
+import { Pressure } from "./pressure.ts";
 
 /** The store's ports, as seen by one bridge. */
 export interface BridgeStore {
@@ -41,14 +42,20 @@ export interface CoreOptions {
   store: BridgeStore;
   owner: string;
   leaseTtlMs: number;
+  /** See {@link LeaseDeps.isDead}. */
+  isDead?: ((owner: string) => boolean) | undefined;
   logger: Logger;
   onLease?(held: boolean): void;
+  /** Redis is nearly full: stop fetching. */
+  onFull?(): void;
 }
 
 /** The running half of a bridge that is the same on every platform. */
 export class BridgeCore {
   readonly counters = new Counters();
   readonly lease: BridgeLease;
+  /** Whether Redis has room for more messages. */
+  readonly pressure: Pressure;
   private readonly platform: BridgePlatform;
   private readonly drafts: DraftBoard;
   private readonly outbox: Outbox;
@@ -60,11 +67,18 @@ export class BridgeCore {
     this.logger = logger;
     const shared = { platform, store: store.outbox, counters: this.counters, logger };
     this.drafts = new DraftBoard(shared);
+    this.pressure = new Pressure({
+      store: store.bridge,
+      logger,
+      everyMs: TIMEOUTS.memoryLook,
+      onFull: () => options.onFull?.(),
+    });
     this.lease = new BridgeLease({
       store: store.bridge,
       owner: options.owner,
       ttlMs: options.leaseTtlMs,
       logger,
+      ...(options.isDead ? { isDead: options.isDead } : {}),
       onChange: (held) => {
         if (!held) void this.drafts.close();
         options.onLease?.(held);
@@ -76,7 +90,7 @@ export class BridgeCore {
   /** Takes the lease if it is free and starts to deliver. Resolves when the lease's state is known. */
   async start(): Promise<void> {
     this.outbox.start();
-    await this.lease.start();
+    await Promise.all([this.pressure.start(), this.lease.start()]);
   }
 
   /** Says a sentence outside any answer. Best effort: tried again only while it certainly didn't arrive. */
@@ -97,6 +111,7 @@ export class BridgeCore {
 
   /** Flushes what goes out (bounded) and lets the lease go. */
   async close(flushMs: number = TIMEOUTS.drainOutbox): Promise<void> {
+    this.pressure.close();
     await this.outbox.close(flushMs);
     await this.drafts.close();
     await this.lease.close();

@@ -11,6 +11,8 @@ export interface LeaseDeps {
   owner: string;
   ttlMs: number;
   logger: Logger;
+  /** Whether a holder certainly no longer runs (lib/owner.ts): its lease needn't be waited for. Default: never known. */
+  isDead?(owner: string): boolean;
   /** Called on each change. */
   onChange?(held: boolean): void;
 }
@@ -67,8 +69,10 @@ export class BridgeLease {
     if (this.closed || performance.now() < this.pausedUntil) return false;
     const asked = performance.now();
     try {
-      const granted = await this.deps.store.holdPoller(this.deps.owner, this.deps.ttlMs);
-      this.heldUntil = granted && !this.closed ? asked + (this.deps.ttlMs * 2) / 3 : 0;
+      const { store, owner, ttlMs, isDead } = this.deps;
+      let holder = await store.holdPoller(owner, ttlMs);
+      if (holder !== owner && isDead?.(holder)) holder = await store.holdPoller(owner, ttlMs, holder);
+      this.heldUntil = holder === owner && !this.closed ? asked + (this.deps.ttlMs * 2) / 3 : 0;
     } catch (err) {
       this.deps.logger.warn({ err }, "lease not renewed");
     }

@@ -35,6 +35,8 @@ export interface TelegramOptions {
   store: Pick<Store, "ingress" | "outbox" | "bridge" | "turns">;
   /** Unique per process life, for the poller lease. */
   owner: string;
+  /** Whether the bearer of such a name certainly no longer runs; its lease is then taken over at once. */
+  isDead?: (owner: string) => boolean;
   logger: Logger;
   /** Whose agent an identity talks to; its own by default. */
   principalFor?(identity: string): string;
@@ -113,20 +115,21 @@ class Bridge {
       platform: telegramPlatform(this.api, timeoutMs),
       store: this.store,
       owner: options.owner,
+      isDead: options.isDead,
       leaseTtlMs: options.leaseTtlMs ?? LEASE_TTL_MS,
       logger: options.logger,
       onLease: (held) => {
         if (!held) this.poller.interrupt();
       },
+      onFull: () => this.poller.interrupt(),
     });
     this.poller = new Poller({
       api: this.api,
       logger: options.logger,
       pollSeconds,
-      holdsLease: () => this.core.lease.held,
+      mayPoll: () => this.core.lease.held && this.core.pressure.roomy,
       onConflict: () => this.core.lease.yieldFor(CONFLICT_PAUSE_MS),
       handle: (update) => this.handle(update),
-      onConfirmed: (offset) => this.store.bridge.setCursor(String(offset)),
     });
   }
 

@@ -14,14 +14,12 @@ import { networkCode } from "./outcome.ts";
 export interface PollerDeps {
   api: Api;
   logger: Logger;
-  /** Whether the lease is held, asked of the store or known from a fresh renewal. */
-  holdsLease(): boolean;
+  /** Whether updates may be fetched now: the lease is held, and Redis has room. */
+  mayPoll(): boolean;
   /** Telegram says that another process polls. */
   onConflict(): Promise<void>;
   /** Stores one update; rejects to have it tried again. */
   handle(update: Update): Promise<void>;
-  /** Everything below this id is stored. */
-  onConfirmed(nextOffset: number): Promise<void>;
   /** Seconds that Telegram holds an empty poll. */
   pollSeconds: number;
 }
@@ -68,12 +66,12 @@ export class Poller {
     await this.running;
     const settled = Promise.allSettled([...this.open.values()]);
     await Promise.race([settled, pause(2_000)]);
-    if (this.confirm !== undefined && this.deps.holdsLease()) await this.confirmLast(this.confirm);
+    if (this.confirm !== undefined && this.deps.mayPoll()) await this.confirmLast(this.confirm);
   }
 
   private async loop(): Promise<void> {
     while (!this.stopping.signal.aborted) {
-      if (!this.deps.holdsLease()) {
+      if (!this.deps.mayPoll()) {
         await this.sleep(200);
         continue;
       }
@@ -117,7 +115,6 @@ export class Poller {
   private confirmed(offset: number): void {
     if (this.confirm === offset) this.confirm = undefined;
     for (const id of this.stored) if (id < offset) this.stored.delete(id);
-    void this.deps.onConfirmed(offset).catch(() => {});
   }
 
   private async failed(error: unknown, logger: Logger): Promise<void> {
@@ -175,10 +172,7 @@ export class Poller {
 
   private async confirmLast(offset: number): Promise<void> {
     const request = { offset, limit: 1, timeout: 0, allowed_updates: ALLOWED_UPDATES };
-    await this.deps.api
-      .getUpdates(request, AbortSignal.timeout(2_000) as never)
-      .then(() => this.deps.onConfirmed(offset))
-      .catch(() => {});
+    await this.deps.api.getUpdates(request, AbortSignal.timeout(2_000) as never).catch(() => {});
   }
 
   private async sleep(ms: number): Promise<void> {

@@ -1,6 +1,6 @@
 /** The console bridge as a process: the operator's own chat, on a socket and a page on loopback. */
 import { runConsoleBridge } from "../../bridges/console/index.ts";
-import { newId } from "../../lib/ids.ts";
+import { isDead, ownerName } from "../../lib/owner.ts";
 import { pathsOf } from "../../lib/paths.ts";
 import type { StartService } from "./service.ts";
 import { openServiceStore } from "./store.ts";
@@ -11,7 +11,8 @@ export const startConsole: StartService = async (settings, logger) => {
   const bridge = await runConsoleBridge({
     paths: pathsOf(settings.home),
     store,
-    owner: newId("o"),
+    owner: ownerName(settings.hostId),
+    isDead: (owner) => isDead(owner, settings.hostId),
     logger,
     port: settings.config.console.port,
   });

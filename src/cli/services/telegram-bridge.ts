@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { runTelegramBridge } from "../../bridges/telegram/index.ts";
 import { BOT_TOKEN } from "../../lib/config.ts";
 import { Fault } from "../../lib/errors.ts";
-import { newId } from "../../lib/ids.ts";
+import { isDead, ownerName } from "../../lib/owner.ts";
 import { pathsOf } from "../../lib/paths.ts";
 import { readSecret } from "../supervisor/secrets.ts";
 import type { StartService } from "./service.ts";
@@ -26,7 +26,8 @@ export const startTelegram: StartService = async (settings, logger) => {
     apiRoot,
     allowedUsers: new Set(allowedUsers),
     store,
-    owner: newId("o"),
+    owner: ownerName(settings.hostId),
+    isDead: (owner) => isDead(owner, settings.hostId),
     logger,
   });
   const close = async (flushMs?: number) => {

@@ -109,6 +109,9 @@ describe("console bridge", () => {
     assert.equal(first.duplicate, false);
     assert.equal(second.duplicate, true);
     await until(() => worker.texts.includes("only once"));
+    // What is said next is answered after it: nothing of this test is still on its way then.
+    assert.equal((await client.ask("and then", { timeoutMs: 5_000 })).markdown, "echo: and then");
+    assert.equal(worker.texts.filter((text) => text.includes("only once")).length, 1);
     assert.equal(worker.texts.filter((text) => text === "only once").length, 1);
   });
 

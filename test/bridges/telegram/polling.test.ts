@@ -32,6 +32,34 @@ describe("telegram polling", () => {
     s.bridge = await s.start({ owner: "bridge-c" });
   });
 
+  it("takes over at once from a holder that is known to be dead", async () => {
+    const next = await s.start({ owner: "bridge-next", isDead: (owner) => owner === "bridge-c" });
+    assert.equal(next.status().state, "polling");
+    await s.ask(ANN, "from the dead", /echo: from the dead/);
+    await s.bridge.close(500);
+    s.bridge = next;
+  });
+
+  it("fetches nothing while Redis is nearly full, and loses nothing by it", async () => {
+    const memory = String(await s.redis.send("admin", "INFO", "memory"));
+    const used = Number(/^used_memory:(\d+)/m.exec(memory)?.[1]);
+    await s.redis.send("admin", "CONFIG", "SET", "maxmemory", String(Math.round(used / 0.9)));
+    try {
+      await sleep(3_000);
+      s.fake.bot.say(ANN, "into a full house");
+      await sleep(1_500);
+      assert.equal(s.fake.bot.unconfirmed(), 1, "it waits at the platform");
+      assert.ok(!s.fake.bot.fromBot(ANN).some((m) => m.text.includes("into a full house")));
+    } finally {
+      await s.redis.send("admin", "CONFIG", "SET", "maxmemory", "0");
+    }
+    await until(
+      () => s.fake.bot.fromBot(ANN).some((m) => m.text === "echo: into a full house"),
+      8_000,
+      "taken in later",
+    );
+  });
+
   it("takes a 409 as the loss of its lease and comes back later", async () => {
     const stop = new AbortController();
     const foreign = (async () => {

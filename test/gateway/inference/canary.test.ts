@@ -20,7 +20,7 @@ function exchange(socketPath: string, body: object, path = "/v1/chat/completions
     const chunks: Buffer[] = [];
     const json = JSON.stringify(body);
     socket.write(
-      `POST ${path} HTTP/1.1\r\nhost: inference.local\r\nconnection: close\r\ncontent-length: ${json.length}\r\n\r\n${json}`,
+      `POST http://inference.local${path} HTTP/1.1\r\nhost: inference.local\r\nconnection: close\r\ncontent-length: ${json.length}\r\n\r\n${json}`,
     );
     socket.on("data", (chunk: Buffer) => chunks.push(chunk));
     socket.on("close", () => resolve(Buffer.concat(chunks)));

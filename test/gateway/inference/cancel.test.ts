@@ -37,7 +37,7 @@ function raw(socketPath: string, path: string, body: object): { hangUp(): void; 
   socket.on("error", () => {});
   const json = JSON.stringify(body);
   socket.write(
-    `POST ${path} HTTP/1.1\r\nhost: inference.local\r\ncontent-length: ${Buffer.byteLength(json)}\r\n\r\n${json}`,
+    `POST http://inference.local${path} HTTP/1.1\r\nhost: inference.local\r\ncontent-length: ${Buffer.byteLength(json)}\r\n\r\n${json}`,
   );
   return { hangUp: () => socket.destroy(), text: () => text };
 }
@@ -143,7 +143,7 @@ test("a reader that stops costs little: the vendor is made to wait, then everyth
   });
   const json = JSON.stringify(chat("hi", { stream: true }));
   socket.write(
-    `POST /v1/chat/completions HTTP/1.1\r\nhost: inference.local\r\nconnection: close\r\ncontent-length: ${json.length}\r\n\r\n${json}`,
+    `POST http://inference.local/v1/chat/completions HTTP/1.1\r\nhost: inference.local\r\nconnection: close\r\ncontent-length: ${json.length}\r\n\r\n${json}`,
   );
   socket.on("data", (chunk) => {
     got += chunk.length;

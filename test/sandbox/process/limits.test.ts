@@ -109,7 +109,7 @@ for (const as of RUN_AS) {
         info = await host.client.inspect(hog.id);
       }
       assert.deepEqual([info?.state, info?.lastStop], ["stopped", "disk"]);
-      assert.ok((await host.client.stats(hog.id)).inodes > 900);
+      assert.ok((await host.client.stats(hog.id)).inodes > 400, "beyond the limit, and still there");
     });
 
     test("no file may become bigger than the disk limit, between two measurements either", async () => {

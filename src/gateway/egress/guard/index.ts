@@ -23,4 +23,4 @@ export {
 export { type Cidr, contains, type Ip, parseCidr, parseIp } from "./ip.ts";
 export { classifyName, type NameClass } from "./names.ts";
 export { type AddressClass, OPENABLE } from "./ranges.ts";
-export type { Resolver } from "./resolver.ts";
+export { type Resolver, systemResolver } from "./resolver.ts";

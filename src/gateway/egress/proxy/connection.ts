@@ -93,6 +93,7 @@ function unreadHead(kind: Exclude<HeadRead["kind"], "head">): Reply | undefined 
     case "too_large":
       return reply("header_too_large");
     case "bad_line_ending":
+    case "not_http":
       return badRequest(kind);
   }
 }

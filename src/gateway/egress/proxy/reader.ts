@@ -9,7 +9,7 @@ import type { ProxyLimits } from "./limits.ts";
 /** What became of the wait for a head. `closed`: no byte of a head came. */
 export type HeadRead =
   | { readonly kind: "head"; readonly bytes: Buffer }
-  | { readonly kind: "closed" | "truncated" | "timeout" | "too_large" | "bad_line_ending" };
+  | { readonly kind: "closed" | "truncated" | "timeout" | "too_large" | "bad_line_ending" | "not_http" };
 
 /** How much of a held client's bytes is kept in memory. */
 const MAX_KEPT = 64 * 1024;
@@ -56,6 +56,9 @@ export class ByteReader {
   async head(limits: ProxyLimits, idleMs: number): Promise<HeadRead> {
     let head = await this.bytes(idleMs);
     if (!head) return { kind: "closed" };
+    // TLS, an SSH banner's zero, a SOCKS greeting: nothing that waiting would turn into a request line.
+    if (head[0]! <= 0x20 ? head[0] !== 0x0d && head[0] !== 0x0a : head[0]! >= 0x7f)
+      return { kind: "not_http" };
     const until = performance.now() + limits.headMs;
     let scanned = 0;
     for (;;) {

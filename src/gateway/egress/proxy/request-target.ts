@@ -37,13 +37,16 @@ const refuse = (fault: TargetFault): { readonly ok: false; readonly fault: Targe
   fault,
 });
 
+/** node:http names the proxy itself in CONNECT's Host unless told otherwise; nobody but us ever sees that header. */
+const FORWARDER = new Set(["127.0.0.1:3128", "localhost:3128"]);
+
 /** CONNECT's `host:port`. */
 export function connectTarget(head: RequestHead): TargetResult<Authority> {
   const parsed = parseAuthority(head.target);
   if (!parsed.ok) return parsed;
   const host = hostHeader(head);
   if (!host.ok) return host;
-  if (host.value !== undefined) {
+  if (host.value !== undefined && !FORWARDER.has(host.value)) {
     // Some clients leave the port out of CONNECT's Host.
     const named = parseAuthority(host.value, parsed.value.port);
     if (!named.ok) return named;

@@ -1,5 +1,5 @@
 /**
- * A worker's name in leases, and the proof that its bearer is dead: the same pid namespace, but no such process.
+ * A process's name in leases, and the proof that its bearer is dead: the same pid namespace, but no such process.
  * Silence proves nothing: a stopped process may go on one day.
  */
 import { readFileSync, readlinkSync } from "node:fs";
@@ -21,10 +21,10 @@ function statOf(pid: number): { state: string; startTime: string } | undefined {
   }
 }
 
-/** `w_<random>.<host>.<pid namespace>.<pid>.<start time>`. */
+/** `o_<random>.<host>.<pid namespace>.<pid>.<start time>`. */
 export function ownerName(hostId: string): string {
   const stat = statOf(process.pid);
-  return [newId("w"), hostId, namespaceInode(), process.pid, stat?.startTime ?? "0"].join(".");
+  return [newId("o"), hostId, namespaceInode(), process.pid, stat?.startTime ?? "0"].join(".");
 }
 
 /** True only when the bearer of `owner` certainly no longer runs. */

@@ -1,7 +1,7 @@
--- Guarantees: one worker acts on a host at a time. The holder renews; another waits for the lease's end, or proves
--- that the holder is dead.
+-- Guarantees: one holder at a time (a host's worker, a bridge's poller). The holder renews; another waits for the
+-- lease's end, or proves that the holder is dead.
 --
--- KEYS alive   ARGV owner, lease (ms; 0 gives it back), owner known to be dead   Returns who holds it now, "" = nobody
+-- KEYS lease   ARGV owner, lease (ms; 0 gives it back), owner known to be dead   Returns who holds it now, "" = nobody
 local holder = redis.call("GET", KEYS[1])
 if holder and holder ~= ARGV[1] and holder ~= ARGV[3] then return holder end
 if ARGV[2] == "0" then

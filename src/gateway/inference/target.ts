@@ -1,8 +1,8 @@
 /**
- * Reads where a request wants to go: absolute form, origin form or CONNECT. Strict and pure; whatever is doubtful is a
- * fault, and the request is answered 400 and never passed on.
+ * Reads where a request on a model connection wants to go: absolute or origin form. Strict and pure; whatever is
+ * doubtful is a fault, and the request is answered 400 and never passed on.
  */
-import { type AuthorityFault, parseAuthority } from "./guard/index.ts";
+import { type AuthorityFault, parseAuthority } from "../egress/guard/index.ts";
 
 /** A destination, or why there is none. */
 export type TargetResult =
@@ -13,16 +13,12 @@ export type TargetResult =
 const PATH = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*$/;
 
 /** `rawHeaders` decides on Host: a second one, hidden by the parser's merging, is a fault. */
-export function targetOf(method: string, url: string, rawHeaders: string[]): TargetResult {
+export function targetOf(url: string, rawHeaders: string[]): TargetResult {
   const hosts: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     if (rawHeaders[i]?.toLowerCase() === "host") hosts.push(rawHeaders[i + 1] ?? "");
   }
   if (hosts.length > 1) return { ok: false, fault: "several_hosts" };
-  if (method === "CONNECT") {
-    const parsed = parseAuthority(url);
-    return parsed.ok ? { ok: true, host: parsed.value.host, port: parsed.value.port, path: "" } : parsed;
-  }
   const host = hosts[0];
   if (host === undefined) return { ok: false, fault: "no_host" };
   const named = parseAuthority(host, 80);
