@@ -53,7 +53,11 @@ export const keys = {
     grants: (id: string) => p(id, "grants"),
     /** HASH rule id → RuleRecord JSON. */
     rules: (id: string) => p(id, "rules"),
-    /** LIST of policy revisions, oldest first; see gateway/policy. Also of `default`, which all others inherit. */
+    /**
+     * HASH of policy revisions, also of `default`, which all others inherit: `head` → newest number, `<n>` →
+     * PolicyRevisionInfo JSON, `<n>:body` → PolicyBody JSON, `<n>:at` → when; `file:<host>` → digest of that host's
+     * policy file as it was taken in last.
+     */
     policy: (id: string) => p(id, "policy"),
   },
   host: {

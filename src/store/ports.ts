@@ -13,6 +13,7 @@ import type {
   Tap,
   TapOutcome,
 } from "./approval-records.ts";
+import type { NewPolicyRevision, PolicyRevision, PolicyRevisionInfo } from "./policy-records.ts";
 import type {
   AnswerBody,
   AnswerPart,
@@ -301,6 +302,31 @@ export interface ApprovalPort {
   onTool(
     listener: (tool: { principal: string; turnId: string; line: string }) => void,
   ): Promise<() => Promise<void>>;
+}
+
+/** Revisions of policies (policy-records.ts). Written by the gateway's user only. */
+export interface PolicyStorePort {
+  /** Number of each target's newest revision, 0 when it has none; in order. Cheap: texts stay where they are. */
+  heads(targets: readonly string[]): Promise<number[]>;
+  /** The newest revision, or that of a number; undefined when there is none (any more). */
+  get(target: string, number?: number): Promise<PolicyRevision | undefined>;
+  /** Those that are kept, newest first, without their texts. */
+  list(target: string): Promise<PolicyRevisionInfo[]>;
+  /**
+   * Adds a revision after `expected`, the newest one that the caller knows (0: none), and hints. `imported`: it comes
+   * from a file of that host. @throws Fault `policy-conflict` when somebody else was first.
+   */
+  append(
+    target: string,
+    expected: number,
+    revision: NewPolicyRevision,
+    imported?: { host: string; digest: string },
+  ): Promise<PolicyRevision>;
+  /** Digest of the host's policy file as it was taken in last. */
+  imported(target: string, host: string): Promise<string | undefined>;
+  /** Notes that a file says what is in force already. */
+  setImported(target: string, host: string, digest: string): Promise<void>;
+  onPolicyHint(listener: (target: string) => void): Promise<() => Promise<void>>;
 }
 
 /** Bridge side of approvals. */

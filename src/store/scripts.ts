@@ -26,6 +26,7 @@ const KEY_COUNTS = {
   peek: 4,
   pending: 2,
   plan: 1,
+  policy_append: 1,
   release: 2,
   renew: 2,
   reserve: 2,

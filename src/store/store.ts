@@ -13,6 +13,7 @@ import { assertDurable, checkDurability } from "./durability.ts";
 import { hostLease } from "./host.ts";
 import { ingress } from "./ingress.ts";
 import { outbox } from "./outbox.ts";
+import { policies } from "./policies.ts";
 import type {
   ApprovalPort,
   BridgePort,
@@ -21,6 +22,7 @@ import type {
   HostPort,
   IngressPort,
   OutboxPort,
+  PolicyStorePort,
   ProfilePort,
   TurnContextPort,
   TurnPort,
@@ -52,6 +54,7 @@ export interface Store {
   readonly contexts: TurnContextPort;
   readonly profiles: ProfilePort;
   readonly usage: UsagePort;
+  readonly policies: PolicyStorePort;
   /** Resolves once Redis answers and holds data that we can read; rejects with a Fault. Default: waits 10 s. */
   ready(timeoutMs?: number): Promise<void>;
   /** True while Redis answers, within 2 s. */
@@ -85,6 +88,7 @@ export function openStore(options: StoreOptions): Store {
     contexts: contexts(connection),
     profiles: profiles(connection),
     usage: usage(connection),
+    policies: policies(connection),
     async ready(timeoutMs = 10_000) {
       for (const until = performance.now() + timeoutMs; ; await sleep(20)) {
         try {
