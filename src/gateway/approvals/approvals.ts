@@ -102,6 +102,18 @@ export class Approvals {
     return made;
   }
 
+  /** Sandboxes that were heard of in this life. */
+  get sandboxes(): string[] {
+    return [...this.#sandboxes.keys()];
+  }
+
+  /** Destinations that were denied because nobody could be asked, by sandbox. */
+  unasked(): { sandbox: string; host: string; port: number; at: number; times: number }[] {
+    return [...this.#sandboxes].flatMap(([sandbox, { desk }]) =>
+      desk.unasked.map((one) => ({ sandbox, ...one })),
+    );
+  }
+
   /** A destroyed sandbox: who is held is let go. */
   forget(principal: string): void {
     this.#sandboxes.get(principal)?.desk.close();
