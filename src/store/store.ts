@@ -13,6 +13,7 @@ import { ingress } from "./ingress.ts";
 import { outbox } from "./outbox.ts";
 import type {
   BridgePort,
+  CardPort,
   DoorbellPort,
   HostPort,
   IngressPort,
@@ -38,6 +39,7 @@ export interface Store {
   ingress(bridge: string): IngressPort;
   outbox(bridge: string): OutboxPort;
   bridge(bridge: string): BridgePort;
+  cards(bridge: string): CardPort;
   readonly turns: TurnPort;
   readonly doorbell: DoorbellPort;
   readonly host: HostPort;
