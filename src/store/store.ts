@@ -57,6 +57,19 @@ export interface Store {
   close(): Promise<void>;
 }
 
+const noCards: CardPort = {
+  dirty: async () => [],
+  clean: async () => {},
+  get: async () => undefined,
+  open: async () => [],
+  rules: async () => [],
+  message: async () => undefined,
+  setMessage: async () => {},
+  forgetMessage: async () => {},
+  tap: async (_, { tapId }) => ({ tapId, kind: "busy" }),
+  onCardHint: async () => async () => {},
+};
+
 /** Opens the store. Returns at once; await {@link Store.ready}. */
 export function openStore(options: StoreOptions): Store {
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(options.hostId)) {
@@ -71,6 +84,7 @@ export function openStore(options: StoreOptions): Store {
     ingress: (id) => ingress(connection, bell, options.hostId, id),
     outbox: (id) => outbox(connection, id),
     bridge: (id) => bridge(connection, id),
+    cards: () => noCards,
     turns: turns(connection, bell, options.hostId, options.logger),
     doorbell: bell,
     host: hostLease(connection, options.hostId),

@@ -24,11 +24,7 @@ export function sentence(
 }
 
 /** A phrase as bare text, for buttons, toasts and what is built as a tree; values stand in it as they are. */
-export function phrase(
-  code: string,
-  params: Readonly<Record<string, string>> = {},
-  language = "en",
-): string {
+export function phrase(code: string, params: Readonly<Record<string, string>> = {}, language = "en"): string {
   const template = templateOf(code, params, language) ?? code;
   return template.replace(/\{(\w+)\}/g, (_, name: string) => (params[name] ?? "").replace(/\s+/g, " "));
 }

@@ -36,10 +36,7 @@ export interface BridgeStore {
 export type StoreForBridges = Pick<Store, "ingress" | "outbox" | "bridge" | "cards" | "turns">;
 
 /** A store as one bridge sees it. */
-export function bridgeStoreOf(
-  store: StoreForBridges,
-  id: string,
-): BridgeStore {
+export function bridgeStoreOf(store: StoreForBridges, id: string): BridgeStore {
   return {
     ingress: store.ingress(id),
     outbox: store.outbox(id),

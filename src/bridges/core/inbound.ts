@@ -4,7 +4,6 @@
  * platform be told that it arrived. Must never look into what a text says.
  */
 import { Fault } from "../../lib/errors.ts";
-import type { Logger } from "../../lib/logging.ts";
 import type { AcceptResult, BridgePort, IngressPort } from "../../store/index.ts";
 import { type Delivery, type IngressEvent, MAX_TEXT_BYTES } from "../../store/index.ts";
 import { type AllowList, decideAccess } from "./access.ts";

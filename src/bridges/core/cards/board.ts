@@ -196,7 +196,11 @@ export class CardBoard {
         this.moves.delete(approvalId);
         return { retryAfterMs: 0, code: outcome.code };
       case "refused":
-        return await this.refused(record, { ...base, ...former, state: "refused", message: "" }, outcome.code);
+        return await this.refused(
+          record,
+          { ...base, ...former, state: "refused", message: "" },
+          outcome.code,
+        );
     }
   }
 
@@ -259,7 +263,10 @@ export class CardBoard {
   private async refused(record: ApprovalRecord, message: CardMessage, code: string): Promise<undefined> {
     const { approvalId, conversation } = record;
     this.deps.counters.count(REFUSED_TOTAL);
-    this.deps.logger.error({ approvalId, conversation, code }, "card can't be shown: the platform refused it");
+    this.deps.logger.error(
+      { approvalId, conversation, code },
+      "card can't be shown: the platform refused it",
+    );
     this.moves.delete(approvalId);
     await this.deps.store.setMessage(approvalId, message);
   }

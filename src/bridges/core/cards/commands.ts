@@ -77,11 +77,7 @@ export function resetGrants(message: CommandMessage, deps: CardCommandDeps): voi
     .catch((err: unknown) => deps.logger.warn({ conversation, err }, "session grants not ended by /new"));
 }
 
-async function showAll(
-  message: CommandMessage,
-  contents: Content[],
-  deps: CardCommandDeps,
-): Promise<void> {
+async function showAll(message: CommandMessage, contents: Content[], deps: CardCommandDeps): Promise<void> {
   for (const content of contents) await deps.show(message.deliver, content);
 }
 

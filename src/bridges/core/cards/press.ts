@@ -23,6 +23,12 @@ const CODES: Readonly<Record<TapVerb, string>> = {
   back: "b",
   deny: "d",
 };
+/** Verb of a decision's callback data. */
+export function verbOf(data: string): TapVerb | undefined {
+  const press = readPress(data);
+  return press?.kind === "decide" ? press.verb : undefined;
+}
+
 const VERBS = new Map(Object.entries(CODES).map(([verb, code]) => [code, verb as TapVerb]));
 
 /** A press as callback data. */

@@ -150,7 +150,9 @@ function says(record: ApprovalRecord): Blocks {
   if (text === "") return [];
   // Isolated, so that right-to-left letters in it stay within their quotation marks.
   const quoted = phrase("card.says", { says: `\u2068${text}\u2069` });
-  return [{ type: "blockquote", children: [{ type: "paragraph", children: [{ type: "text", value: quoted }] }] }];
+  return [
+    { type: "blockquote", children: [{ type: "paragraph", children: [{ type: "text", value: quoted }] }] },
+  ];
 }
 
 function buttonsOf({ approvalId, holding, confirming }: ApprovalRecord): Button[] {

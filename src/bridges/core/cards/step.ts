@@ -52,9 +52,6 @@ export function cardStep(
 
 function sameFace(a: Face, b: Face): boolean {
   return (
-    a.state === b.state &&
-    a.holding === b.holding &&
-    a.confirming === b.confirming &&
-    a.nextTry === b.nextTry
+    a.state === b.state && a.holding === b.holding && a.confirming === b.confirming && a.nextTry === b.nextTry
   );
 }

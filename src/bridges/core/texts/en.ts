@@ -163,7 +163,7 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   "tap.gone": "This question is no more; nothing was opened",
   "tap.rule-gone": "This rule is no more",
   "tap.revoked": "Revoked: your agent has to ask again",
-  "tap.busy": "This takes a moment. The card will show what became of it; if nothing changes, press again.",
+  "tap.busy": "This takes a moment. If nothing changes here, please press again.",
   "tap.failed": "Your decision did not arrive. Please press again.",
   "tap.reposted": "Here it is again",
 
