@@ -60,6 +60,7 @@ export interface Store {
 const noCards: CardPort = {
   dirty: async () => [],
   clean: async () => {},
+  mark: async () => {},
   get: async () => undefined,
   open: async () => [],
   rules: async () => [],

@@ -188,6 +188,11 @@ export function memoryCards(): MemoryCards {
           const key = `${principal}/${approvalId}`;
           if (side.marks.get(key) === mark) side.marks.delete(key);
         }),
+      mark: (principal, approvalId) =>
+        call(() => {
+          side.lastMark += 1;
+          side.marks.set(`${principal}/${approvalId}`, side.lastMark);
+        }),
       get: (principal, approvalId) =>
         call(() => {
           const record = records.get(approvalId);

@@ -163,7 +163,8 @@ describe("telegram polling", () => {
 describe("telegram start", () => {
   const start = (token: string, apiRoot: string, logger = silent) => {
     // Nothing is stored before Telegram has answered.
-    const store = { ingress: () => ({}), outbox: () => ({}), bridge: () => ({}), turns: {} } as never;
+    const port = () => ({});
+    const store = { ingress: port, outbox: port, bridge: port, cards: port, turns: {} } as never;
     return runTelegramBridge({ token, apiRoot, allowedUsers: new Set(), store, owner: "x", logger });
   };
 

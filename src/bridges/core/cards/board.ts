@@ -177,6 +177,8 @@ export class CardBoard {
     const base = { v: 1, conversation, principal, rev: PLACEHOLDER };
     const former = step.previous === "" ? {} : { previous: step.previous };
     if (step.again) counters.count(UNKNOWN_TOTAL);
+    // A card that is moved was up to date, so nothing else says that there is work.
+    if (step.previous !== "" && !step.again) await store.mark(principal, approvalId);
     await store.setMessage(approvalId, { ...base, ...former, state: "sending", message: "" });
     failpoint("card.sending");
     const outcome = await platform.sendAnchor(record.deliver);
