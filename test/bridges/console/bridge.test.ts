@@ -110,6 +110,8 @@ describe("console bridge", () => {
     assert.equal(second.duplicate, true);
     await until(() => worker.texts.includes("only once"));
     assert.equal(worker.texts.filter((text) => text === "only once").length, 1);
+    // Answers come in order: its own has been delivered when the next one is.
+    await client.ask("and the next", { timeoutMs: 5_000 });
   });
 
   it("resumes events after a restart without losing or repeating one", async () => {

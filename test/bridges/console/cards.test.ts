@@ -174,7 +174,7 @@ describe("console cards", () => {
     const heard = listen("main");
     await heard.ready();
     const { markdown } = await client.ask("/rules", { timeoutMs: 3_000 });
-    assert.match(markdown, /`pkg\.example\.org:443`[^]*\/rules revoke/);
+    assert.match(markdown, /`pkg\.example\.org:443`[\s\S]*\/rules revoke/);
     const entry = await until(() =>
       heard.events.flatMap((one) => (one.event === "message" && one.data.buttons ? [one.data] : [])).at(-1),
     );

@@ -10,7 +10,7 @@ import { Counters } from "../../../src/bridges/core/counters.ts";
 import { type BridgePlatform, type Outcome, plainText } from "../../../src/bridges/core/index.ts";
 import type { CardPort } from "../../../src/store/index.ts";
 import { silent } from "../../helpers/redis.ts";
-import { type MemoryCards, memoryCards } from "../memory-cards.ts";
+import { memoryCards } from "../memory-cards.ts";
 import { until } from "../tiny-worker.ts";
 
 const BRIDGE = "test.1";

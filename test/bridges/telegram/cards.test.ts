@@ -86,7 +86,7 @@ describe("telegram cards", () => {
   });
 
   const outcomes: [string, string, RegExp, Partial<ApprovalRecord>?][] = [
-    ["Allow once", "Allowed once", /✅ Allowed once\n[^]*User1001, \d\d:\d\d UTC/],
+    ["Allow once", "Allowed once", /✅ Allowed once\n[\s\S]*User1001, \d\d:\d\d UTC/],
     ["This session", "Allowed for this session", /✅ Allowed for this session/],
     ["Always", "Always allowed. /rules takes it back.", /✅ Always allowed/],
     ["Deny", "Denied", /⛔ Denied/],
@@ -115,7 +115,7 @@ describe("telegram cards", () => {
   it("asks once more about Always on a risky destination, and takes Back for an answer", async () => {
     const { approvalId, id } = await opened(ANN, { risks: ["dyndns"] });
     assert.match(await tap(ANN, id, "Always"), /second look/);
-    await shows(ANN, approvalId, /Always allow this\?[^]*dynamic-DNS/);
+    await shows(ANN, approvalId, /Always allow this\?[\s\S]*dynamic-DNS/);
     assert.equal(await tap(ANN, id, "Back"), "Nothing was decided");
     await shows(ANN, approvalId, /asks to reach/);
     await tap(ANN, id, "Always");
