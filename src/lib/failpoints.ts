@@ -24,6 +24,10 @@ export const FAILPOINTS = [
   "outbox.anchor-sent",
   "outbox.final-sending",
   "outbox.final-sent",
+  "card.sending",
+  "card.posted",
+  "card.editing",
+  "card.edited",
   "launcher.start",
   "gateway.first-byte",
 ] as const;

@@ -194,9 +194,14 @@ export type RuleRecord = z.infer<typeof RuleRecord>;
 export const CardMessage = z.looseObject({
   v: z.number(),
   state: z.enum(["sending", "sent", "refused"]),
-  message: z.string(),
+  /** Platform id; empty while it is unknown. */
+  message: z.string().max(64),
   conversation: ConversationId,
-  /** Rev of the record that it shows. */
+  /** Whose card it is: a button names the approval only. */
+  principal: PrincipalId,
+  /** Rev of the record that it shows; −1 while it is only a placeholder. */
   rev: z.number(),
+  /** A former message of this card (it was posted anew on its user's wish) that still has to lose its buttons. */
+  previous: z.string().max(64).optional(),
 });
 export type CardMessage = z.infer<typeof CardMessage>;

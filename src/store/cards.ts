@@ -7,7 +7,7 @@ import { cardWake, recordOf, recordsOf } from "./approvals.ts";
 import type { Connection } from "./connection.ts";
 import { checked, parsed, toJson } from "./json.ts";
 import { channels, keys } from "./keys.ts";
-import { pager, unmark } from "./marks.ts";
+import { markCall, pager, unmark } from "./marks.ts";
 import type { CardPort } from "./ports.ts";
 
 /** How long a tap waits for what becomes of it. */
@@ -36,6 +36,10 @@ export function cards(connection: Connection, bridge: string): CardPort {
     },
 
     clean: (principal, approvalId, mark) => unmark(connection, wake, nameOf(principal, approvalId), mark),
+
+    async mark(principal, approvalId) {
+      await connection.run(...markCall(wake, nameOf(principal, approvalId)));
+    },
 
     async get(principal, approvalId) {
       const [fixed, changing] = await connection.command((r) =>

@@ -334,6 +334,8 @@ export interface CardPort {
   /** Cards that may need posting or editing, oldest mark first. */
   dirty(limit: number): Promise<{ principal: string; approvalId: string; mark: number }[]>;
   clean(principal: string, approvalId: string, mark: number): Promise<void>;
+  /** Marks a card: its bridge is about to post it anew, and a restart must know. */
+  mark(principal: string, approvalId: string): Promise<void>;
   get(principal: string, approvalId: string): Promise<ApprovalRecord | undefined>;
   /** Pending ones, oldest first. */
   open(principal: string): Promise<ApprovalRecord[]>;

@@ -4,18 +4,23 @@
  */
 import { join } from "node:path";
 import { Fault } from "../../lib/errors.ts";
-import { OPERATOR_PRINCIPAL } from "../../lib/ids.ts";
+import { derivedId, OPERATOR_PRINCIPAL } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
-import type { Delivery, Store } from "../../store/index.ts";
+import type { Delivery } from "../../store/index.ts";
 import {
   BridgeCore,
   bridgeStoreOf,
+  type Content,
   handleInbound,
+  handlePress,
   type InboundMessage,
   type InboundOutcome,
+  phrase,
+  type StoreForBridges,
 } from "../core/index.ts";
-import type { SendResponse } from "./events.ts";
+import { openCards } from "./cards.ts";
+import type { SendResponse, TapRequest } from "./events.ts";
 import { type Handler, listenOnPort, listenOnSocket, portOf, webToken } from "./listen.ts";
 import { consolePlatform } from "./outbound.ts";
 import { loadPage } from "./page.ts";
@@ -26,7 +31,7 @@ import { Transcript } from "./transcript.ts";
 /** What the bridge needs. */
 export interface ConsoleOptions {
   paths: Paths;
-  store: Pick<Store, "ingress" | "outbox" | "bridge" | "turns">;
+  store: StoreForBridges;
   /** Unique per process life, for the lease. */
   owner: string;
   /** Whether the bearer of such a name certainly no longer runs; its lease is then taken over at once. */
@@ -62,23 +67,30 @@ export async function runConsoleBridge(options: ConsoleOptions): Promise<Console
     await listenOnSocket(paths.consoleSocket, (request, response) => handler(request, response)),
   ];
   const transcript = await Transcript.open(join(paths.home, "console", "transcript.jsonl"));
-  const streams = new EventStreams(transcript);
+  const streams = new EventStreams(transcript, () => openCards(store.cards, CONSOLE_BRIDGE));
+  const platform = consolePlatform(transcript, streams);
   const core = new BridgeCore({
-    platform: consolePlatform(transcript, streams),
+    platform,
     store,
     owner: options.owner,
     isDead: options.isDead,
     leaseTtlMs: options.leaseTtlMs ?? LEASE_TTL_MS,
     logger,
   });
+  const shared = {
+    cards: store.cards,
+    principalFor: () => OPERATOR_PRINCIPAL,
+    supportsButtons: platform.capabilities.supportsButtons,
+    logger,
+  };
   const inbound = {
+    ...shared,
     allowed: new Set([OPERATOR.id]),
     botName: CONSOLE_BRIDGE,
     ingress: store.ingress,
     bridge: store.bridge,
-    principalFor: () => OPERATOR_PRINCIPAL,
     reply: (to: Delivery, code: string, params: Record<string, string>) => core.reply(to, code, params),
-    logger,
+    show: (to: Delivery, content: Content) => core.show(to, content),
   };
   const actions = {
     async send(request: ChatRequest) {
@@ -90,6 +102,20 @@ export async function runConsoleBridge(options: ConsoleOptions): Promise<Console
     },
     command: async (name: "stop" | "new", request: { id: string; chat: string }) =>
       responseOf(await handleInbound(messageOf({ ...request, text: `/${name}` }), inbound)),
+    async tap({ id, chat, message, data }: TapRequest) {
+      const answer = await handlePress(
+        {
+          ...{ data, message, bridge: CONSOLE_BRIDGE, conversation: `console.${chat}` },
+          tapId: derivedId("k", CONSOLE_BRIDGE, id),
+          platform: platform.name,
+          presser: OPERATOR,
+          // Entries of the transcript never change, so there is no list to draw anew.
+          carried: [],
+        },
+        { ...shared, board: core.cards },
+      );
+      return { kind: answer?.kind ?? "gone", text: answer?.text ?? phrase("tap.gone") };
+    },
     attention: () => void store.ingress.wakeHint(OPERATOR_PRINCIPAL).catch(() => {}),
   };
   const assets = loadPage();

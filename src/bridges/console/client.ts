@@ -7,11 +7,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../../lib/errors.ts";
 import { newId } from "../../lib/ids.ts";
 import {
+  CardEvent,
   type ConsoleEvent,
   DraftEvent,
   HelloEvent,
   MessageEvent,
   SendResponse,
+  TapResponse,
   WorkingEvent,
 } from "./events.ts";
 
@@ -28,6 +30,8 @@ export interface AskOptions {
   signal?: AbortSignal;
   /** The answer so far, and a line about what the agent does (`waking` while it starts). */
   onDraft?(draft: { markdown: string; status: string }): void;
+  /** An approval card of any chat appeared or changed. */
+  onCard?(card: CardEvent): void;
 }
 
 /** The client. */
@@ -35,6 +39,8 @@ export interface ConsoleClient {
   send(text: string, options?: { id?: string; chat?: string }): Promise<SendResponse>;
   stop(chat?: string): Promise<SendResponse>;
   newSession(chat?: string): Promise<SendResponse>;
+  /** Presses a button of a card. */
+  tap(card: Pick<CardEvent, "chat" | "message">, data: string): Promise<TapResponse>;
   /** All events from now on (`after: "end"`), after a seq, or with the latest entries first. Ends with the signal. */
   events(options?: {
     chat?: string;
@@ -49,7 +55,8 @@ const RETRY_FOR_MS = 10_000;
 
 /** A client of the console that listens at `socketPath`. */
 export function consoleClient(socketPath: string): ConsoleClient {
-  const post = (path: string, body: Record<string, unknown>) => postJson(socketPath, path, body);
+  const post = (path: string, body: Record<string, unknown>) =>
+    postJson(socketPath, path, body, SendResponse);
   const events: ConsoleClient["events"] = (options = {}) => readEvents(socketPath, options);
   return {
     send: (text, options = {}) =>
@@ -60,6 +67,8 @@ export function consoleClient(socketPath: string): ConsoleClient {
       }),
     stop: (chat = "main") => post("/api/stop", { id: newId("c"), chat }),
     newSession: (chat = "main") => post("/api/new", { id: newId("c"), chat }),
+    tap: ({ chat, message }, data) =>
+      postJson(socketPath, "/api/tap", { id: newId("c"), chat, message, data }, TapResponse),
     events,
     ask: (text, options = {}) => ask(text, options, events, post),
   };
@@ -91,6 +100,7 @@ async function ask(
         failed = error;
         end.abort();
       });
+      if (event === "card") options.onCard?.(data);
       if (event === "draft" && data.replyTo === id) options.onDraft?.(data);
       if (event !== "message") continue;
       if (data.role === "user") {
@@ -146,6 +156,7 @@ async function* readEvents(
 const SCHEMAS = {
   message: MessageEvent,
   draft: DraftEvent,
+  card: CardEvent,
   working: WorkingEvent,
   hello: HelloEvent,
 } as const;
@@ -168,18 +179,19 @@ async function* parseEvents(stream: AsyncIterable<Buffer>): AsyncGenerator<Conso
   }
 }
 
-async function postJson(
+async function postJson<T>(
   socketPath: string,
   path: string,
   body: Record<string, unknown>,
-): Promise<SendResponse> {
+  schema: { parse(value: unknown): T },
+): Promise<T> {
   const until = Date.now() + RETRY_FOR_MS;
   for (;;) {
     try {
       const response = await open(socketPath, "POST", path, JSON.stringify(body));
       const chunks: Buffer[] = [];
       for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
-      return SendResponse.parse(
+      return schema.parse(
         checked(response.statusCode ?? 0, JSON.parse(Buffer.concat(chunks).toString("utf8"))),
       );
     } catch (error) {

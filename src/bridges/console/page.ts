@@ -10,6 +10,7 @@ export interface Asset {
 const FILES: [path: string, file: string, type: string][] = [
   ["/", "index.html", "text/html; charset=utf-8"],
   ["/app.js", "app.js", "text/javascript; charset=utf-8"],
+  ["/cards.js", "cards.js", "text/javascript; charset=utf-8"],
   ["/markdown.js", "markdown.js", "text/javascript; charset=utf-8"],
   ["/app.css", "app.css", "text/css; charset=utf-8"],
 ];

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Fault } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logging.ts";
-import { CommandRequest, SendRequest, type SendResponse } from "./events.ts";
+import { CommandRequest, SendRequest, type SendResponse, TapRequest, type TapResponse } from "./events.ts";
 import { SECURITY_HEADERS } from "./guard.ts";
 import type { Asset } from "./page.ts";
 import type { EventStreams } from "./stream.ts";
@@ -14,6 +14,8 @@ import type { EventStreams } from "./stream.ts";
 export interface ConsoleActions {
   send(request: { text: string; id: string; chat: string }): Promise<SendResponse>;
   command(name: "stop" | "new", request: { id: string; chat: string }): Promise<SendResponse>;
+  /** A button was pressed. */
+  tap(request: TapRequest): Promise<TapResponse>;
   /** Somebody opened the chat or types. */
   attention(): void;
 }
@@ -55,6 +57,8 @@ async function route(request: IncomingMessage, response: ServerResponse, deps: R
       return json(response, 200, await actions.command("stop", parse(CommandRequest, await body(request))));
     case "POST /api/new":
       return json(response, 200, await actions.command("new", parse(CommandRequest, await body(request))));
+    case "POST /api/tap":
+      return json(response, 200, await actions.tap(parse(TapRequest, await body(request))));
     case "POST /api/typing":
       actions.attention();
       return json(response, 200, {});

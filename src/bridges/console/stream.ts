@@ -3,7 +3,8 @@
  * Must never let a slow client hold memory: one that doesn't read is cut off and resumes by its last event id.
  */
 import type { ServerResponse } from "node:http";
-import { parseMarkdown } from "../core/index.ts";
+import { TIMEOUTS } from "../../lib/timeouts.ts";
+import { parseMarkdown, pause, withoutMarkIn } from "../core/index.ts";
 import type { ConsoleEvent } from "./events.ts";
 import type { Transcript, TranscriptEntry } from "./transcript.ts";
 
@@ -19,9 +20,12 @@ export class EventStreams {
   private readonly clients = new Map<ServerResponse, string | undefined>();
   private readonly heartbeat: NodeJS.Timeout;
   private readonly stopListening: () => void;
+  private readonly present: () => Promise<ConsoleEvent[]>;
 
-  constructor(transcript: Transcript) {
+  /** `present`: what each new client is shown beside the transcript. */
+  constructor(transcript: Transcript, present: () => Promise<ConsoleEvent[]> = async () => []) {
     this.transcript = transcript;
+    this.present = present;
     this.stopListening = transcript.listen((entry) => this.send(messageEvent(entry), entry.chat));
     this.heartbeat = setInterval(() => {
       for (const client of this.clients.keys()) client.write(": still here\n\n");
@@ -41,13 +45,26 @@ export class EventStreams {
     }
     this.clients.set(response, chat);
     response.on("close", () => this.clients.delete(response));
+    void this.showPresent(response);
   }
 
-  /** Sends an event to every client of its chat. */
-  send(event: ConsoleEvent, chat: string): void {
+  /** Tried again while the client stays: a card must not be missed because Redis was away just then. */
+  private async showPresent(client: ServerResponse): Promise<void> {
+    while (this.clients.has(client)) {
+      const events = await this.present().catch(() => undefined);
+      if (events) {
+        for (const event of events) if (this.clients.has(client)) client.write(encode(event));
+        return;
+      }
+      await pause(TIMEOUTS.sweep);
+    }
+  }
+
+  /** Sends an event to every client of its chat, or to all. */
+  send(event: ConsoleEvent, chat: string | undefined): void {
     const text = encode(event);
     for (const [client, wanted] of this.clients) {
-      if (wanted !== undefined && wanted !== chat) continue;
+      if (wanted !== undefined && chat !== undefined && wanted !== chat) continue;
       if (client.writableLength > MAX_BUFFERED) client.destroy();
       else client.write(text);
     }
@@ -58,6 +75,7 @@ export class EventStreams {
     clearInterval(this.heartbeat);
     this.stopListening();
     for (const client of this.clients.keys()) client.end();
+    this.clients.clear();
   }
 }
 
@@ -65,9 +83,9 @@ function messageEvent(entry: TranscriptEntry): ConsoleEvent {
   return { event: "message", data: { ...entry, blocks: blocksOf(entry.markdown) } };
 }
 
-/** Markdown as a tree for clients. */
+/** Markdown as a tree for clients; whatever an agent writes, it is no approval card. */
 export function blocksOf(markdown: string): { type: string }[] {
-  return parseMarkdown(markdown) as { type: string }[];
+  return withoutMarkIn(parseMarkdown(markdown)) as { type: string }[];
 }
 
 function encode(event: ConsoleEvent): string {

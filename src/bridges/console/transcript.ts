@@ -7,6 +7,9 @@ import { type FileHandle, mkdir, open, readFile, rename, writeFile } from "node:
 import { dirname } from "node:path";
 import { z } from "zod";
 
+/** A button under an entry or card; pressing it hands `data` back. */
+export const ConsoleButton = z.object({ label: z.string(), data: z.string() });
+
 /** One visible message. `seq` rises by one and is the event id of the stream. */
 export const TranscriptEntry = z.looseObject({
   v: z.literal(1),
@@ -19,11 +22,15 @@ export const TranscriptEntry = z.looseObject({
   /** The user's message that this answers; empty if none. */
   replyTo: z.string(),
   turnId: z.string(),
+  buttons: z.array(ConsoleButton).optional(),
 });
 export type TranscriptEntry = z.infer<typeof TranscriptEntry>;
 
 /** What a caller gives; the transcript adds the rest. */
-export type NewEntry = Pick<TranscriptEntry, "id" | "chat" | "role" | "markdown" | "replyTo" | "turnId">;
+export type NewEntry = Pick<
+  TranscriptEntry,
+  "id" | "chat" | "role" | "markdown" | "replyTo" | "turnId" | "buttons"
+>;
 
 /** Entries that are kept. */
 const KEPT = 1_000;

@@ -4,6 +4,7 @@
  * a generic sentence with the code, so that a newer worker never makes an older bridge silent.
  */
 import type { AnswerBody } from "../../store/index.ts";
+import { withoutMark } from "./cards/marker.ts";
 import { ENGLISH } from "./texts/en.ts";
 
 /** A language's texts: `{name}` is replaced by the parameter of that name. */
@@ -17,10 +18,24 @@ export function sentence(
   params: Readonly<Record<string, string>> = {},
   language = "en",
 ): string {
-  const texts = lookUp(LANGUAGES, language) ?? ENGLISH;
-  const template = lookUp(texts, variant(code, params)) ?? lookUp(texts, code) ?? lookUp(ENGLISH, code);
+  const template = templateOf(code, params, language);
   if (template === undefined) return fill(ENGLISH["unknown-code"]!, { code });
   return fill(template, params);
+}
+
+/** A phrase as bare text, for buttons, toasts and what is built as a tree; values stand in it as they are. */
+export function phrase(code: string, params: Readonly<Record<string, string>> = {}, language = "en"): string {
+  const template = templateOf(code, params, language) ?? code;
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => (params[name] ?? "").replace(/\s+/g, " "));
+}
+
+function templateOf(
+  code: string,
+  params: Readonly<Record<string, string>>,
+  language: string,
+): string | undefined {
+  const texts = lookUp(LANGUAGES, language) ?? ENGLISH;
+  return lookUp(texts, variant(code, params)) ?? lookUp(texts, code) ?? lookUp(ENGLISH, code);
 }
 
 /** Codes come from other processes: only own keys count. */
@@ -53,7 +68,7 @@ function escapeMarkdown(text: string): string {
 /** The Markdown of an answer: the agent's own text, or ours for notices and failures. */
 export function markdownOf(body: AnswerBody, language = "en"): string {
   if (body.kind === "final")
-    return body.markdown.trim() === "" ? sentence("empty-answer", {}, language) : body.markdown;
+    return body.markdown.trim() === "" ? sentence("empty-answer", {}, language) : withoutMark(body.markdown);
   if (body.kind === "notice") return sentence(body.code, body.params, language);
   const text = sentence(body.code, { detail: body.detail ?? "" }, language);
   const reference =

@@ -4,7 +4,7 @@
  */
 
 /** Commands that a bridge answers or hands to the mailbox itself. */
-export const COMMANDS = ["start", "new", "stop", "help"] as const;
+export const COMMANDS = ["start", "new", "stop", "approvals", "rules", "help"] as const;
 /** A command's name. */
 export type CommandName = (typeof COMMANDS)[number];
 

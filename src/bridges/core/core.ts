@@ -4,14 +4,23 @@
  */
 import type { Logger } from "../../lib/logging.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
-import type { BridgePort, Delivery, IngressPort, OutboxPort, Store, TurnPort } from "../../store/index.ts";
+import type {
+  BridgePort,
+  CardPort,
+  Delivery,
+  IngressPort,
+  OutboxPort,
+  Store,
+  TurnPort,
+} from "../../store/index.ts";
+import { CardBoard } from "./cards/board.ts";
 import { sentence } from "./catalogue.ts";
 import { Counters } from "./counters.ts";
 import { DraftBoard } from "./drafts.ts";
 import { BridgeLease } from "./lease.ts";
 import { parseMarkdown } from "./markdown/parse.ts";
 import { Outbox } from "./outbox.ts";
-import type { BridgePlatform } from "./port.ts";
+import type { BridgePlatform, Content } from "./port.ts";
 import { Pressure } from "./pressure.ts";
 
 /** The store's ports, as seen by one bridge. */
@@ -19,19 +28,21 @@ export interface BridgeStore {
   ingress: IngressPort;
   outbox: OutboxPort;
   bridge: BridgePort;
+  cards: CardPort;
   /** To repeat an interrupted turn on its user's wish. */
   turns: Pick<TurnPort, "finished">;
 }
 
+/** What every bridge needs of a process's store. */
+export type StoreForBridges = Pick<Store, "ingress" | "outbox" | "bridge" | "cards" | "turns">;
+
 /** A store as one bridge sees it. */
-export function bridgeStoreOf(
-  store: Pick<Store, "ingress" | "outbox" | "bridge" | "turns">,
-  id: string,
-): BridgeStore {
+export function bridgeStoreOf(store: StoreForBridges, id: string): BridgeStore {
   return {
     ingress: store.ingress(id),
     outbox: store.outbox(id),
     bridge: store.bridge(id),
+    cards: store.cards(id),
     turns: store.turns,
   };
 }
@@ -50,12 +61,16 @@ export interface CoreOptions {
   onFull?(): void;
 }
 
+/** Ended before the outbox on close: a card that can't be edited now is edited by the next process. */
+const FLUSH_CARDS_MS = 3_000;
+
 /** The running half of a bridge that is the same on every platform. */
 export class BridgeCore {
   readonly counters = new Counters();
   readonly lease: BridgeLease;
   /** Whether Redis has room for more messages. */
   readonly pressure: Pressure;
+  readonly cards: CardBoard;
   private readonly platform: BridgePlatform;
   private readonly drafts: DraftBoard;
   private readonly outbox: Outbox;
@@ -66,7 +81,11 @@ export class BridgeCore {
     this.platform = platform;
     this.logger = logger;
     const shared = { platform, store: store.outbox, counters: this.counters, logger };
-    this.drafts = new DraftBoard(shared);
+    this.cards = new CardBoard({ ...shared, store: store.cards, mayAct: () => this.lease.held });
+    this.drafts = new DraftBoard({
+      ...shared,
+      yieldMs: (conversation) => this.cards.yieldMs(conversation),
+    });
     this.pressure = new Pressure({
       store: store.bridge,
       logger,
@@ -90,20 +109,23 @@ export class BridgeCore {
   /** Takes the lease if it is free and starts to deliver. Resolves when the lease's state is known. */
   async start(): Promise<void> {
     this.outbox.start();
+    this.cards.start();
     await Promise.all([this.pressure.start(), this.lease.start()]);
   }
 
   /** Says a sentence outside any answer. Best effort: tried again only while it certainly didn't arrive. */
   async reply(to: Delivery, code: string, params: Record<string, string> = {}): Promise<void> {
     const source = sentence(code, params);
+    await this.show(to, { kind: "notice", blocks: parseMarkdown(source), source });
+  }
+
+  /** Shows a message of our own outside any answer, as {@link reply} does. */
+  async show(to: Delivery, content: Content): Promise<void> {
     for (let attempt = 1; attempt <= 3; attempt++) {
-      const outcome = await this.platform.sendNotice(to, {
-        kind: "notice",
-        blocks: parseMarkdown(source),
-        source,
-      });
+      const outcome = await this.platform.sendNotice(to, content);
       if (outcome.kind === "ok") return;
-      this.logger.warn({ code: outcome.code, outcome: outcome.kind, notice: code }, "notice not sent");
+      const notice = content.source.slice(0, 80);
+      this.logger.warn({ code: outcome.code, outcome: outcome.kind, notice }, "notice not sent");
       if (outcome.kind !== "not-applied" || outcome.retryAfterMs > 5_000) return;
       await new Promise((resolve) => setTimeout(resolve, Math.max(200, outcome.retryAfterMs)));
     }
@@ -112,6 +134,7 @@ export class BridgeCore {
   /** Flushes what goes out (bounded) and lets the lease go. */
   async close(flushMs: number = TIMEOUTS.drainOutbox): Promise<void> {
     this.pressure.close();
+    await this.cards.close(Math.min(flushMs, FLUSH_CARDS_MS));
     await this.outbox.close(flushMs);
     await this.drafts.close();
     await this.lease.close();

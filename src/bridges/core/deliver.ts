@@ -7,6 +7,7 @@ import { failpoint } from "../../lib/failpoints.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { AnswerBody, AnswerPart, AnswerRecord, OutboxPort } from "../../store/index.ts";
 import { isUnknown, UNKNOWN_TOTAL } from "./anchors.ts";
+import { withoutMarkIn } from "./cards/marker.ts";
 import { markdownOf, sentence } from "./catalogue.ts";
 import type { Counters } from "./counters.ts";
 import type { DraftBoard } from "./drafts.ts";
@@ -53,7 +54,8 @@ export async function deliverAnswer(deps: DeliverDeps, answer: AnswerRecord): Pr
 /** The answer's messages: split to the platform's limit, never cut. */
 function contentsOf(answer: AnswerRecord, platform: BridgePlatform): Content[] {
   const source = markdownOf(answer.body);
-  let parts = splitBlocks(parseMarkdown(source), platform.limits.textUnits, platform.measure);
+  // Whatever an agent writes, it is no approval card.
+  let parts = splitBlocks(withoutMarkIn(parseMarkdown(source)), platform.limits.textUnits, platform.measure);
   if (parts.length === 0) parts = [parseMarkdown(sentence("empty-answer"))];
   const buttons = platform.capabilities.supportsButtons ? buttonsOf(answer.body, answer.turnId) : [];
   return parts.map((blocks, index) => ({

@@ -2,6 +2,7 @@
  * What a preview shows: the answer so far, cut to one message, and one status line under it. Pure.
  * Must never exceed the platform's limit: of a long answer the end is shown, since that is where it grows.
  */
+import { withoutMark, withoutMarkIn } from "./cards/marker.ts";
 import { sentence } from "./catalogue.ts";
 import { asParagraphs, type Blocks, parseMarkdown } from "./markdown/parse.ts";
 import type { BridgePlatform, Content } from "./port.ts";
@@ -25,8 +26,9 @@ export function draftContent(
   const blocks: Blocks = [...(cut ? parseMarkdown("…") : []), ...shown, ...statusBlocks(status)];
   return {
     kind: "draft",
-    blocks: blocks.length > 0 ? blocks : parseMarkdown("…"),
-    source: text,
+    // Whatever an agent writes, it is no approval card.
+    blocks: blocks.length > 0 ? withoutMarkIn(blocks) : parseMarkdown("…"),
+    source: withoutMark(text),
   };
 }
 

@@ -18,6 +18,8 @@ export interface DraftDeps {
   store: OutboxPort;
   counters: Counters;
   logger: Logger;
+  /** How long previews of a conversation hold back, since something that can't wait goes out there. */
+  yieldMs(conversation: string): number;
 }
 
 /** How many ended turns are remembered, so that a late draft shows nothing. */
@@ -124,7 +126,12 @@ class Preview {
   private schedule(): void {
     clearTimeout(this.timer);
     if (!this.stale) return;
-    this.timer = setTimeout(() => this.step("draft"), Math.max(0, this.nextAt - Date.now()));
+    const due = () => {
+      const ms = this.deps.yieldMs(this.conversation);
+      if (ms > 0) this.timer = setTimeout(due, ms);
+      else this.step("draft");
+    };
+    this.timer = setTimeout(due, Math.max(0, this.nextAt - Date.now()));
   }
 
   private step(event: PreviewEvent): void {

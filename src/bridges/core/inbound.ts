@@ -4,11 +4,11 @@
  * platform be told that it arrived. Must never look into what a text says.
  */
 import { Fault } from "../../lib/errors.ts";
-import type { Logger } from "../../lib/logging.ts";
 import type { AcceptResult, BridgePort, IngressPort } from "../../store/index.ts";
 import { type Delivery, type IngressEvent, MAX_TEXT_BYTES } from "../../store/index.ts";
 import { type AllowList, decideAccess } from "./access.ts";
-import { parseText } from "./commands.ts";
+import { answerApprovals, answerRules, type CardCommandDeps, resetGrants } from "./cards/commands.ts";
+import { type CommandName, parseText } from "./commands.ts";
 
 /** A message as any platform gives it. */
 export interface InboundMessage {
@@ -30,16 +30,14 @@ export type InboundOutcome =
   | { kind: "ignored"; reason: string };
 
 /** What handling a message needs. */
-export interface InboundDeps {
+export interface InboundDeps extends CardCommandDeps {
   allowed: AllowList;
   /** The bot's user name, for `/cmd@bot`. */
   botName: string;
   ingress: IngressPort;
   bridge: BridgePort;
-  principalFor(identity: string): string;
   /** Says a sentence of the catalogue, best effort. */
   reply(to: Delivery, code: string, params: Record<string, string>): Promise<void>;
-  logger: Logger;
 }
 
 /** Handles one message. Rejects with the store's Fault when it couldn't be stored: hand it in again. */
@@ -62,7 +60,7 @@ export async function handleInbound(message: InboundMessage, deps: InboundDeps):
 
 async function runCommand(
   message: InboundMessage,
-  name: "start" | "help" | "new" | "stop",
+  name: CommandName,
   args: string,
   deps: InboundDeps,
 ): Promise<InboundOutcome> {
@@ -72,7 +70,12 @@ async function runCommand(
     void deps.ingress.wakeHint(deps.principalFor(message.sender.id)).catch(() => {});
     return await answer(message, "welcome", deps);
   }
+  if (name === "approvals" || name === "rules") {
+    await (name === "rules" ? answerRules(message, args, deps) : answerApprovals(message, deps));
+    return { kind: "answered", code: name };
+  }
   const result = await deps.ingress.accept({ ...eventOf(message, deps), command: { name } });
+  if (name === "new") resetGrants(message, deps);
   logAccepted(message, result, deps);
   // `/new first question`: the question is a message of the new session.
   if (name === "new" && args !== "")

@@ -1,16 +1,23 @@
 /** The platform-independent half of every bridge. */
 export { type AllowList, decideAccess, parseAllowList } from "./access.ts";
 export { backoffMs } from "./backoff.ts";
-export { sentence } from "./catalogue.ts";
+export { CardBoard } from "./cards/board.ts";
+export { withoutMark, withoutMarkIn } from "./cards/marker.ts";
+export { verbOf } from "./cards/press.ts";
+export { cardContent } from "./cards/render.ts";
+export { handlePress, type PressAnswer, type PressDeps, type PressEvent } from "./cards/taps.ts";
+export { phrase, sentence } from "./catalogue.ts";
 export { COMMANDS } from "./commands.ts";
-export { BridgeCore, type BridgeStore, bridgeStoreOf } from "./core.ts";
+export { BridgeCore, type BridgeStore, bridgeStoreOf, type StoreForBridges } from "./core.ts";
 export { handleInbound, type InboundDeps, type InboundMessage, type InboundOutcome } from "./inbound.ts";
 export { type Blocks, parseMarkdown } from "./markdown/parse.ts";
 export { listMarker, plainInline, plainText } from "./markdown/plain.ts";
 export { pause } from "./pause.ts";
 export type {
   BridgePlatform,
+  Button,
   Capabilities,
+  CardFacts,
   Content,
   Limits,
   MessageContext,

@@ -36,11 +36,29 @@ export interface Button {
 
 /** One message's content, not yet in any platform's markup. */
 export interface Content {
-  kind: "final" | "failure" | "notice" | "draft";
+  kind: "final" | "failure" | "notice" | "draft" | "card";
   blocks: Blocks;
-  /** Markdown that `blocks` were parsed from; of the whole answer where it was split. */
+  /** Markdown that `blocks` were parsed from; of the whole answer where it was split. A card's is one line about it. */
   source: string;
   buttons?: Button[];
+  /** Buttons in one row; all of them by default. */
+  perRow?: number;
+  /** Of a card: what a platform needs that shows cards in its own way. */
+  card?: CardFacts;
+}
+
+/** A card in few words, each safe to print as it is. */
+export interface CardFacts {
+  approvalId: string;
+  /** `host:port`, printable ASCII and `…`. */
+  target: string;
+  /** Program, request, risks and time left on one line. */
+  detail: string;
+  /** Still to be decided. */
+  open: boolean;
+  /** Asked once more about Always. */
+  confirming: boolean;
+  rev: number;
 }
 
 /** What stands around a message, for platforms that keep a transcript. */

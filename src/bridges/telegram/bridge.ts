@@ -7,15 +7,17 @@ import type { Update, UserFromGetMe } from "grammy/types";
 import { Fault } from "../../lib/errors.ts";
 import { principalOf } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
-import type { Store } from "../../store/index.ts";
 import {
   type AllowList,
   BridgeCore,
+  type BridgePlatform,
   type BridgeStore,
   backoffMs,
   bridgeStoreOf,
   handleInbound,
   pause,
+  phrase,
+  type StoreForBridges,
   sentence,
 } from "../core/index.ts";
 import { handleTap, type TapAnswer } from "./callbacks.ts";
@@ -32,7 +34,7 @@ export interface TelegramOptions {
   apiRoot?: string;
   /** Numeric ids that are let in; `parseAllowList` reads the setting. */
   allowedUsers: AllowList;
-  store: Pick<Store, "ingress" | "outbox" | "bridge" | "turns">;
+  store: StoreForBridges;
   /** Unique per process life, for the poller lease. */
   owner: string;
   /** Whether the bearer of such a name certainly no longer runs; its lease is then taken over at once. */
@@ -68,6 +70,8 @@ const POLL_SECONDS = 25;
 const REQUEST_TIMEOUT_MS = 15_000;
 /** After a 409 the other poller gets this long. */
 const CONFLICT_PAUSE_MS = 10_000;
+/** A press is answered within this, whatever becomes of it: people take a longer spinner for a dead button. */
+const TAP_ANSWER_MS = 800;
 
 /** The bot's id: the part of the token before the colon. Throws Fault `telegram-token-invalid` for another shape. */
 export function botIdOf(token: string): number {
@@ -90,6 +94,7 @@ class Bridge {
   private readonly botId: number;
   private readonly store: BridgeStore;
   private readonly api: Api;
+  private readonly platform: BridgePlatform;
   private readonly core: BridgeCore;
   private readonly poller: Poller;
   private readonly principalFor: (identity: string) => string;
@@ -111,8 +116,9 @@ class Bridge {
       timeoutSeconds: Math.ceil(timeoutMs / 1_000) + pollSeconds + 60,
       sensitiveLogs: false,
     });
+    this.platform = telegramPlatform(this.api, timeoutMs);
     this.core = new BridgeCore({
-      platform: telegramPlatform(this.api, timeoutMs),
+      platform: this.platform,
       store: this.store,
       owner: options.owner,
       isDead: options.isDead,
@@ -213,6 +219,9 @@ class Bridge {
         bridge: this.store.bridge,
         principalFor: this.principalFor,
         reply: (to, code, params) => this.core.reply(to, code, params),
+        show: (to, content) => this.core.show(to, content),
+        cards: this.store.cards,
+        supportsButtons: this.platform.capabilities.supportsButtons,
         logger,
       });
     } catch (error) {
@@ -225,25 +234,26 @@ class Bridge {
 
   private async handleTap(tap: Tap): Promise<void> {
     const { logger, allowedUsers } = this.options;
-    const deps = { allowed: allowedUsers, principalFor: this.principalFor, botId: this.botId };
-    const answer = await handleTap(tap, {
-      ...deps,
-      ingress: this.store.ingress,
-      turns: this.store.turns,
+    const { store, platform, core, botId, principalFor } = this;
+    const { ingress, turns, cards } = store;
+    const handled = handleTap(tap, {
+      ...{ allowed: allowedUsers, principalFor, botId, ingress, turns, cards, board: core.cards, logger },
+      supportsButtons: platform.capabilities.supportsButtons,
     }).catch((error: unknown): TapAnswer => {
       // Tried again while that may help; else the presser must not be left with a spinner.
       if (error instanceof Fault && error.retryable) throw error;
       logger.error({ conversation: tap.conversation, err: error }, "button could not be handled");
       return { text: sentence("not-accepted") };
     });
-    logger.info(
-      { conversation: tap.conversation, accepted: answer.accepted !== undefined },
-      "button pressed",
-    );
+    const late = pause(TAP_ANSWER_MS).then((): TapAnswer => ({ text: phrase("tap.busy") }));
+    const { text } = await Promise.race([handled, late]);
     // The spinner on the button; too late or twice is harmless.
-    await outcomeOf(
-      this.api.answerCallbackQuery(tap.id, { text: answer.text }, AbortSignal.timeout(5_000) as never),
-    );
+    await outcomeOf(this.api.answerCallbackQuery(tap.id, { text }, AbortSignal.timeout(5_000) as never));
+    const { accepted, list } = await handled;
+    logger.info({ conversation: tap.conversation, accepted: accepted !== undefined }, "button pressed");
+    if (!list) return;
+    const context = { conversation: tap.conversation, turnId: "", answerId: "" };
+    await platform.editMessage({ chat: tap.chat }, tap.messageId, list, "rich", context);
   }
 }
 

@@ -1,33 +1,62 @@
 /**
  * Presses of our buttons. Answered at once, never behind a running turn.
  * Who may press is judged now, by numeric id, and the press must come from the chat that the turn belongs to: Telegram
- * clients can send any data they like.
+ * clients can send any data they like. Presses of cards are judged by the gateway.
  */
+import { derivedId } from "../../lib/ids.ts";
 import type { AcceptResult, IngressPort, TurnPort } from "../../store/index.ts";
-import { type AllowList, decideAccess, sentence } from "../core/index.ts";
+import {
+  type AllowList,
+  type Content,
+  decideAccess,
+  handlePress,
+  type PressDeps,
+  phrase,
+  sentence,
+} from "../core/index.ts";
 import { bridgeIdOf, type Tap } from "./inbound.ts";
 
 /** What handling a tap needs. */
-export interface TapDeps {
+export interface TapDeps extends PressDeps {
   botId: number;
   allowed: AllowList;
   ingress: IngressPort;
   turns: Pick<TurnPort, "finished">;
-  principalFor(identity: string): string;
 }
 
-/** What the presser is shown; `accepted` when something was started. */
+/** What the presser is shown; `accepted` when something was started, `list` when the pressed list has changed. */
 export interface TapAnswer {
   text: string;
   accepted?: AcceptResult;
+  list?: Content;
 }
 
 const RETRY = /^retry:(t_[a-z0-9]{20})$/;
 
 /** Handles one press. Rejects only when the store does. */
 export async function handleTap(tap: Tap, deps: TapDeps): Promise<TapAnswer> {
-  if (decideAccess(tap.sender.id, deps.allowed).kind !== "allowed")
-    return { text: sentence("retry.not-yours") };
+  const retry = tap.data.startsWith("retry:");
+  if (decideAccess(tap.sender.id, deps.allowed).kind !== "allowed") {
+    // Not handed to the gateway: who isn't let in any more can't decide as an owner.
+    deps.logger.warn({ conversation: tap.conversation, presser: tap.sender.id }, "stranger's tap refused");
+    return { text: retry ? sentence("retry.not-yours") : phrase("tap.stranger") };
+  }
+  if (retry) return await repeatTurn(tap, deps);
+  const event = {
+    tapId: derivedId("k", bridgeIdOf(deps.botId), tap.id),
+    data: tap.data,
+    platform: "telegram",
+    presser: tap.sender,
+    bridge: bridgeIdOf(deps.botId),
+    conversation: tap.conversation,
+    message: tap.messageId,
+    carried: tap.carried,
+  };
+  return (await handlePress(event, deps)) ?? { text: phrase("tap.gone") };
+}
+
+/** Repeats an interrupted turn on its user's wish. */
+async function repeatTurn(tap: Tap, deps: TapDeps): Promise<TapAnswer> {
   const turnId = RETRY.exec(tap.data)?.[1];
   if (turnId === undefined) return { text: sentence("retry.gone") };
   const turn = await deps.turns.finished(tap.conversation, turnId);

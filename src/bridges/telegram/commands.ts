@@ -6,6 +6,8 @@ const DESCRIPTIONS: Record<(typeof COMMANDS)[number], string> = {
   start: "Say hello",
   new: "Start a fresh conversation",
   stop: "Stop the running answer",
+  approvals: "What waits for your decision",
+  rules: "What you always allow",
   help: "What this bot can do",
 };
 

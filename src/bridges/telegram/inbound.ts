@@ -15,14 +15,17 @@ export type Inbound =
   | { kind: "tap"; tap: Tap }
   | { kind: "ignore"; reason: string };
 
-/** A press of one of our buttons. */
+/** A press of a button, as Telegram reports it. */
 export interface Tap {
   id: string;
   conversation: string;
   chat: string;
   messageId: string;
   sender: { id: string; name: string };
+  /** Whatever the presser's client sent: perhaps no button's. */
   data: string;
+  /** What the message's buttons really carry. */
+  carried: string[];
 }
 
 /** Bridge id of a bot. */
@@ -60,7 +63,9 @@ function isServiceMessage(message: NonNullable<Update["message"]>): boolean {
 
 function readTap(query: NonNullable<Update["callback_query"]>, botId: number): Inbound {
   const { message, from, data } = query;
-  if (message?.chat.type !== "private") return { kind: "ignore", reason: "not a private chat" };
+  if (!message) return { kind: "ignore", reason: "no message of a chat" };
+  if (from.is_bot) return { kind: "ignore", reason: "no person pressed it" };
+  const keyboard = "reply_markup" in message ? (message.reply_markup?.inline_keyboard ?? []) : [];
   return {
     kind: "tap",
     tap: {
@@ -70,6 +75,7 @@ function readTap(query: NonNullable<Update["callback_query"]>, botId: number): I
       messageId: String(message.message_id),
       sender: { id: String(from.id), name: nameOf(from) },
       data: data ?? "",
+      carried: keyboard.flat().flatMap((button) => ("callback_data" in button ? [button.callback_data] : [])),
     },
   };
 }

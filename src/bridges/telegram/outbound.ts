@@ -43,7 +43,7 @@ export function telegramPlatform(api: Api, timeoutMs: number): BridgePlatform {
 
     async sendNotice(to: Delivery, content: Content): Promise<Outcome<string>> {
       const { text, markup } = write(content, "rich");
-      const options = { ...markup, link_preview_options: NO_PREVIEW, ...thread(to) };
+      const options = { ...markup, link_preview_options: NO_PREVIEW, ...thread(to), ...keyboard(content) };
       return idOf(await outcomeOf(api.sendMessage(to.chat, text, options, signal())));
     },
 
@@ -58,13 +58,12 @@ function write(content: Content, style: Style): { text: string; markup: { parse_
   return { text: renderHtml(content.blocks), markup: { parse_mode: "HTML" } };
 }
 
-function keyboard(content: Content) {
-  if (!content.buttons) return {};
-  return {
-    reply_markup: {
-      inline_keyboard: [content.buttons.map(({ label, data }) => ({ text: label, callback_data: data }))],
-    },
-  };
+function keyboard({ buttons = [], perRow = buttons.length }: Content) {
+  if (buttons.length === 0) return {};
+  const keys = buttons.map(({ label, data }) => ({ text: label, callback_data: data }));
+  const rows = [];
+  for (let from = 0; from < keys.length; from += perRow) rows.push(keys.slice(from, from + perRow));
+  return { reply_markup: { inline_keyboard: rows } };
 }
 
 /** The answered message may have been deleted: the answer comes all the same. */

@@ -17,6 +17,9 @@ export async function askOnce(consoleSocket: string, text: string, signal: Abort
       timeoutMs,
       signal,
       onDraft: (draft) => status(draft.status),
+      // Nobody answers here: whoever watches learns where to decide.
+      onCard: (card) =>
+        status(card.open ? `waits for a decision (console page or prompt): ${card.target}` : ""),
     });
     if (answer.kind !== "final") {
       say(`nemoclaw: ${answer.markdown}`);

@@ -113,6 +113,8 @@ describe("console bridge", () => {
     assert.equal((await client.ask("and then", { timeoutMs: 5_000 })).markdown, "echo: and then");
     assert.equal(worker.texts.filter((text) => text.includes("only once")).length, 1);
     assert.equal(worker.texts.filter((text) => text === "only once").length, 1);
+    // Answers come in order: its own has been delivered when the next one is.
+    await client.ask("and the next", { timeoutMs: 5_000 });
   });
 
   it("resumes events after a restart without losing or repeating one", async () => {

@@ -140,7 +140,10 @@ describe("previews", () => {
       setAnchor: async (_c: string, _t: string, state: "sending" | "sent", id: string) =>
         void Object.assign(anchor, { state, id }),
     } as unknown as OutboxPort;
-    const drafts = new DraftBoard({ platform, store, counters: new Counters(), logger: silent });
+    const drafts = new DraftBoard({
+      ...{ platform, store, counters: new Counters(), logger: silent },
+      yieldMs: () => 0,
+    });
     const show = (seq: number, text: string, fence = 1) =>
       drafts.show({
         conversation: "test.1",

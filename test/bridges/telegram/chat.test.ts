@@ -48,7 +48,7 @@ describe("telegram chat", () => {
     );
     assert.deepEqual(
       menu.map((entry) => entry.command),
-      ["start", "new", "stop", "help"],
+      ["start", "new", "stop", "approvals", "rules", "help"],
     );
   });
 

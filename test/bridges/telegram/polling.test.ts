@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
+import type { StoreForBridges } from "../../../src/bridges/core/index.ts";
 import { runTelegramBridge } from "../../../src/bridges/telegram/index.ts";
 import { Fault } from "../../../src/lib/errors.ts";
-import type { Store } from "../../../src/store/index.ts";
 import { startFakeTelegram } from "../../fakes/telegram/index.ts";
 import { silent } from "../../helpers/redis.ts";
 import { until } from "../tiny-worker.ts";
@@ -110,10 +110,11 @@ describe("telegram polling", () => {
     await s.bridge.close(500);
     let failing = true;
     const { bridgeStore } = s;
-    const store: Pick<Store, "ingress" | "outbox" | "bridge" | "turns"> = {
+    const store: StoreForBridges = {
       outbox: (id) => bridgeStore.outbox(id),
       bridge: (id) => bridgeStore.bridge(id),
       turns: bridgeStore.turns,
+      cards: bridgeStore.cards,
       ingress: (id) => {
         const port = bridgeStore.ingress(id);
         return {
@@ -159,6 +160,7 @@ describe("telegram polling", () => {
       outbox: (id: string) => bridgeStore.outbox(id),
       bridge: (id: string) => bridgeStore.bridge(id),
       turns: bridgeStore.turns,
+      cards: bridgeStore.cards,
       ingress: (id: string) => ({
         ...bridgeStore.ingress(id),
         accept: () => Promise.reject(new Fault({ code: "bad-event", message: "test" })),
@@ -189,7 +191,8 @@ describe("telegram polling", () => {
 describe("telegram start", () => {
   const start = (token: string, apiRoot: string, logger = silent) => {
     // Nothing is stored before Telegram has answered.
-    const store = { ingress: () => ({}), outbox: () => ({}), bridge: () => ({}), turns: {} } as never;
+    const port = () => ({});
+    const store = { ingress: port, outbox: port, bridge: port, cards: port, turns: {} } as never;
     return runTelegramBridge({ token, apiRoot, allowedUsers: new Set(), store, owner: "x", logger });
   };
 

@@ -8,6 +8,7 @@ import {
 import type { Store } from "../../../src/store/index.ts";
 import { type FakeOptions, type FakeTelegram, startFakeTelegram } from "../../fakes/telegram/index.ts";
 import { silent, startTestRedis, type TestRedis } from "../../helpers/redis.ts";
+import { type MemoryCards, memoryCards } from "../memory-cards.ts";
 import { type TinyWorker, type TurnHandler, tinyWorker, until } from "../tiny-worker.ts";
 
 /** People of the tests. Ann and Bob are let in. */
@@ -20,6 +21,8 @@ export interface Setup {
   redis: TestRedis;
   fake: FakeTelegram;
   bridgeStore: Store;
+  /** Approvals of the tests: the gateway's half is theirs. */
+  cards: MemoryCards;
   workerStore: Store;
   worker: TinyWorker;
   bridge: TelegramBridge;
@@ -34,7 +37,8 @@ export interface Setup {
 export async function setUp(handler?: TurnHandler, options: FakeOptions = { limits: "off" }): Promise<Setup> {
   const redis = await startTestRedis();
   const fake = await startFakeTelegram(options);
-  const bridgeStore = redis.store("bridge-telegram");
+  const cards = memoryCards();
+  const bridgeStore = { ...redis.store("bridge-telegram"), cards: cards.cards };
   const workerStore = redis.store("worker");
   await bridgeStore.ready();
   await workerStore.ready();
@@ -61,6 +65,7 @@ export async function setUp(handler?: TurnHandler, options: FakeOptions = { limi
     redis,
     fake,
     bridgeStore,
+    cards,
     workerStore,
     worker,
     bridge,

@@ -120,20 +120,30 @@ export class FakeBot {
     return this.updates.push("edited_message", messageObject(this.state, message));
   }
 
-  /** A person presses a button, by its label or, as a forger would, with any data. */
+  /**
+   * A person presses a button, by its label or, as a forger would, with any data. `stale`: as the message stood when it
+   * had that button last, since the presser's client is behind.
+   */
   press(
     userId: number,
     chatId: number,
     messageId: number,
-    button: { label?: string; data?: string },
+    button: { label?: string; data?: string; stale?: boolean },
   ): { callbackId: string; updateId: number } {
     const message = this.mustFind(chatId, messageId);
-    const labelled = buttonsOf(message).find(({ text }) => text === button.label);
+    if (!this.state.users.has(userId)) this.addUser({ id: userId });
+    const versions = button.stale ? [...message.versions].reverse() : [visible(message)];
+    const labelled = versions
+      .flatMap((version) => buttonsIn(version.replyMarkup))
+      .find(({ text }) => text === button.label);
     const data = button.data ?? labelled?.data;
     if (data === undefined) throw new Error(`message ${messageId} has no button "${button.label}"`);
+    // Clients can't send more either: MTProto "messages.getBotCallbackAnswer".
+    if (Buffer.byteLength(data) > 64) throw new Error("callback data has at most 64 bytes");
     this.lastCallback += 1;
     const callbackId = `cb${this.lastCallback}`;
-    this.state.callbacks.set(callbackId, { answered: false, text: "", chatId, messageId });
+    const pressed = { answered: false, text: "", chatId, messageId, at: Date.now(), answeredAt: 0 };
+    this.state.callbacks.set(callbackId, pressed);
     const from = this.state.users.get(userId);
     const query = {
       id: callbackId,
@@ -149,6 +159,24 @@ export class FakeBot {
   callbackAnswer(callbackId: string): string | undefined {
     const query = this.state.callbacks.get(callbackId);
     return query?.answered ? query.text : undefined;
+  }
+
+  /** How long the presser saw a spinner, in ms; undefined while it turns. */
+  callbackDelay(callbackId: string): number | undefined {
+    const query = this.state.callbacks.get(callbackId);
+    return query?.answered ? query.answeredAt - query.at : undefined;
+  }
+
+  /** A person forwards a message to a chat of theirs: the text goes, the buttons stay behind. */
+  forward(userId: number, fromChat: number, messageId: number, chat?: number): { messageId: number } {
+    const { text, entities, source } = visible(this.mustFind(fromChat, messageId));
+    const copy = this.state.add({
+      chatId: this.chatOf(userId, chat).id,
+      from: userId,
+      version: { text, entities, replyMarkup: "", source },
+    });
+    this.updates.push("message", messageObject(this.state, copy));
+    return { messageId: copy.id };
   }
 
   /** The native Stop button of a draft. */
@@ -253,7 +281,10 @@ export class FakeBot {
 }
 
 function buttonsOf(message: StoredMessage): { text: string; data: string }[] {
-  const { replyMarkup } = visible(message);
+  return buttonsIn(visible(message).replyMarkup);
+}
+
+function buttonsIn(replyMarkup: string): { text: string; data: string }[] {
   if (replyMarkup === "") return [];
   const { inline_keyboard } = JSON.parse(replyMarkup) as {
     inline_keyboard: { text: string; callback_data?: string }[][];

@@ -10,6 +10,8 @@ type Controls =
   | "editOwn"
   | "press"
   | "callbackAnswer"
+  | "callbackDelay"
+  | "forward"
   | "pressStop"
   | "block"
   | "deleteForBoth"

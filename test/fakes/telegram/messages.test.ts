@@ -313,6 +313,38 @@ describe("fake telegram: messages", () => {
       );
       await refused("answerCallbackQuery", { callback_query_id: "cb999" }, /query ID is invalid/);
       assert.equal(r.fake.bot.callbackAnswer(callbackId), "ok");
+      assert.ok((r.fake.bot.callbackDelay(callbackId) ?? 1e9) < 1_000);
+    });
+    it("are answered in time or not at all, and in 200 characters", async () => {
+      const id = await sent("press me", keyboard("go"));
+      const { callbackId } = r.fake.bot.press(ANN, ANN, id, { label: "Go" });
+      const text = "x".repeat(201);
+      await refused("answerCallbackQuery", { callback_query_id: callbackId, text }, /MESSAGE_TOO_LONG/);
+      r.fake.bot.state.callbacks.get(callbackId)!.at -= 11_000;
+      await refused("answerCallbackQuery", { callback_query_id: callbackId }, /query is too old/);
+      assert.equal(r.fake.bot.callbackAnswer(callbackId), undefined);
+    });
+    it("can be pressed by strangers, with other data, and after they are gone", async () => {
+      const id = await sent("press me", keyboard("go"));
+      assert.equal(
+        (await call("editMessageText", { chat_id: ANN, message_id: id, text: "over", ...OFF })).ok,
+        true,
+      );
+      assert.throws(() => r.fake.bot.press(ANN, ANN, id, { label: "Go" }), /no button "Go"/);
+      const late = r.fake.bot.press(ANN, ANN, id, { label: "Go", stale: true });
+      const forged = r.fake.bot.press(4_242, ANN, id, { data: "anything" });
+      assert.throws(() => r.fake.bot.press(ANN, ANN, id, { data: "x".repeat(65) }), /64 bytes/);
+      const { messageId } = r.fake.bot.forward(ANN, ANN, await sent("has one", keyboard("go")));
+      assert.deepEqual(r.fake.bot.messages(ANN).find((m) => m.id === messageId)?.buttons, []);
+      const updates = r.fake.bot.updates.pending.flatMap(
+        (update) => (update["callback_query"] as { id: string; data: string; from: { id: number } }) ?? [],
+      );
+      const seen = (callbackId: string) => updates.find((query) => query.id === callbackId);
+      assert.equal(seen(late.callbackId)?.data, "go");
+      assert.deepEqual(
+        [seen(forged.callbackId)?.data, seen(forged.callbackId)?.from.id],
+        ["anything", 4_242],
+      );
     });
   });
 });

@@ -11,6 +11,8 @@ type Method = (bot: FakeBot, params: Params) => unknown;
 
 const NOT_MODIFIED =
   "message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message";
+/** A press that isn't answered by then can't be answered any more (observed: some seconds). */
+const CALLBACK_LIFE_MS = 10_000;
 const ACTIONS = new Set([
   "typing",
   "upload_photo",
@@ -113,11 +115,12 @@ export const METHODS: Readonly<Record<string, Method>> = {
 
   answerCallbackQuery({ state }, params) {
     const query = state.callbacks.get(params["callback_query_id"]);
-    if (!query || query.answered) {
+    if (!query || query.answered || Date.now() - query.at > CALLBACK_LIFE_MS) {
       throw badRequest("query is too old and response timeout expired or query ID is invalid");
     }
     if ((params["text"] ?? "").length > 200) throw badRequest("MESSAGE_TOO_LONG");
     query.answered = true;
+    query.answeredAt = Date.now();
     query.text = params["text"] ?? "";
     return true;
   },

@@ -43,6 +43,8 @@ const CONTROLS = [
   "editOwn",
   "press",
   "callbackAnswer",
+  "callbackDelay",
+  "forward",
   "pressStop",
   "block",
   "deleteForBoth",

@@ -69,7 +69,7 @@ export class BotState {
   readonly actions: { chatId: number; action: string; at: number }[] = [];
   readonly callbacks = new Map<
     string,
-    { answered: boolean; text: string; chatId: number; messageId: number }
+    { answered: boolean; text: string; chatId: number; messageId: number; at: number; answeredAt: number }
   >();
   readonly commands = new Map<string, unknown>();
   private lastMessageId = 100;

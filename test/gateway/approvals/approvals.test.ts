@@ -102,6 +102,7 @@ async function posted(who: Person, want: (record: ApprovalRecord) => boolean = (
         state: "sent",
         message: `m-${record.approvalId}`,
         conversation: who.conversation,
+        principal: who.principal,
         rev: record.rev,
       });
       return record;

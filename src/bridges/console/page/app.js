@@ -3,6 +3,7 @@
  * The console page: shows the transcript and the running draft, sends messages.
  * The token comes in the address's fragment, is kept for this tab only and taken out of the address at once.
  */
+import { buttonRow, forgetCards, showCard } from "./cards.js";
 import { renderBlocks } from "./markdown.js";
 
 const CHAT = "main";
@@ -16,6 +17,7 @@ const ui = Object.fromEntries(
     "empty",
     "draft",
     "status",
+    "cards",
     "form",
     "text",
     "stop",
@@ -51,7 +53,7 @@ async function call(path, body) {
 
 /** Sends under one id until the bridge has it: the id makes repeating harmless. */
 async function sendSurely(path, body) {
-  const request = { ...body, id: crypto.randomUUID(), chat: CHAT };
+  const request = { chat: CHAT, ...body, id: crypto.randomUUID() };
   for (let attempt = 0; ; attempt++) {
     try {
       return await call(path, request);
@@ -80,6 +82,8 @@ function showMessage(entry) {
   time.dateTime = new Date(entry.at).toISOString();
   time.textContent = new Date(entry.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   item.append(body, time);
+  if (entry.buttons)
+    body.append(buttonRow(entry.buttons, (data) => press({ chat: CHAT, message: entry.id }, data)));
   ui.messages.append(item);
   ui.empty.hidden = true;
   if (entry.role !== "user" && entry.turnId) endDraft();
@@ -138,7 +142,8 @@ const HANDLERS = {
   message: showMessage,
   draft: showDraft,
   working: () => showWorking(undefined),
-  hello: () => {},
+  card: (card) => showCard(ui.cards, card, press),
+  hello: () => forgetCards(ui.cards),
 };
 
 function handleFrame(frame) {
@@ -197,6 +202,17 @@ async function send() {
   } catch (error) {
     complain(`Not sent: ${error.message}`);
     if (ui.text.value === "") ui.text.value = text;
+  }
+}
+
+/** A press is one wish: the same id, however often it is sent. */
+async function press({ chat, message }, data) {
+  complain("");
+  try {
+    const { text } = await sendSurely("/api/tap", { chat, message, data });
+    complain(text);
+  } catch (error) {
+    complain(error.message);
   }
 }
 

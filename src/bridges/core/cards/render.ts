@@ -1,0 +1,193 @@
+/**
+ * An approval record as a card. Pure.
+ * The gateway's facts come first; what the sandbox says stands last, quoted, in one line. Built as a tree: nothing that
+ * others wrote is ever parsed as markup, and only a card starts with the card's sign.
+ */
+import type { PhrasingContent, RootContent } from "mdast";
+import type { ApprovalRecord, TapVerb } from "../../../store/index.ts";
+import { phrase, sentence } from "../catalogue.ts";
+import type { Blocks } from "../markdown/parse.ts";
+import type { Button, Content } from "../port.ts";
+import { CARD_MARK } from "./marker.ts";
+import { pressData } from "./press.ts";
+import { asLine, programText, requestText, targetOf, targetText } from "./safe.ts";
+
+/** The card of a record as it stands now; `now` is the wall clock, for display only. */
+export function cardContent(record: ApprovalRecord, now: number): Content {
+  const open = record.state === "pending";
+  const blocks = !open ? ended(record) : record.confirming ? confirming(record) : asking(record, now);
+  const buttons = open ? buttonsOf(record) : [];
+  return {
+    kind: "card",
+    blocks,
+    source: lineOf(record),
+    card: {
+      approvalId: record.approvalId,
+      target: targetText(record.facts),
+      detail: detailOf(record, now),
+      open,
+      confirming: record.confirming,
+      rev: record.rev,
+    },
+    ...(buttons.length > 0 ? { buttons, perRow: 2 } : {}),
+  };
+}
+
+/** What is left of a card that was posted again below. */
+export function movedContent(record: ApprovalRecord): Content {
+  const text = phrase("card.moved");
+  return {
+    kind: "card",
+    blocks: [paragraph([`${CARD_MARK} ${text}`, BREAK, ...target(record)])],
+    source: text,
+  };
+}
+
+/** What makes the destination worth a look, in words; "" when nothing does. */
+export function flagsOf(record: ApprovalRecord): string {
+  const { facts, risks } = record;
+  const flags = new Set<string>(risks);
+  if (facts.kind !== "name") flags.add("ip");
+  if (facts.idn || /(^|\.)xn--/i.test(targetText(facts))) flags.add("idn");
+  if (targetText(facts).includes("\\u{")) flags.add("odd");
+  return [...flags].map((flag) => phrase(`card.flag.${flag}`)).join(" · ");
+}
+
+/** `hh:mm` in UTC. */
+export function clock(at: number): string {
+  return new Date(at).toISOString().slice(11, 16);
+}
+
+function asking(record: ApprovalRecord, now: number): Blocks {
+  const { facts, attempts, held, holding } = record;
+  const flags = flagsOf(record);
+  const request = requestText(facts);
+  const program = programText(facts.binary);
+  const waiting = phrase("card.held", { count: String(holding ? held : 0) });
+  const what = whatOf(record);
+  const blocks: Blocks = [
+    paragraph([`${CARD_MARK} ${phrase("card.ask")}`, BREAK, ...target(record)]),
+    ...(flags === "" ? [] : [paragraph([`⚠️ ${flags}`])]),
+    lines([
+      program === "" ? phrase("card.program.unknown") : phrase("card.program", { program }),
+      request === undefined ? phrase("card.tunnel") : phrase("card.request", { request }),
+      `${phrase("card.attempts", { count: String(attempts) })} · ${waiting}`,
+      timeLeft(record, now),
+    ]),
+    lines([
+      phrase(holding ? "card.scope.once" : "card.scope.next"),
+      phrase("card.scope.session", { what }),
+      phrase("card.scope.always", { what }),
+      phrase("card.scope.deny"),
+    ]),
+  ];
+  return [...blocks, ...says(record)];
+}
+
+function confirming(record: ApprovalRecord): Blocks {
+  const reasons = record.risks.map((risk) => `⚠️ ${phrase(`card.why.${risk}`)}`);
+  return [
+    paragraph([`${CARD_MARK} ${phrase("card.confirm")}`, BREAK, ...target(record)]),
+    lines(reasons.length > 0 ? reasons : [phrase("card.why.other")]),
+    lines([phrase("card.scope.always", { what: whatOf(record) })]),
+    ...says(record),
+  ];
+}
+
+function ended(record: ApprovalRecord): Blocks {
+  const outcome = outcomeOf(record);
+  return [
+    paragraph([`${CARD_MARK} ${phrase(`card.state.${outcome}`)}`, BREAK, ...target(record)]),
+    lines([phrase(`card.scope-of.${outcome}`, { what: whatOf(record) }), decided(record)]),
+  ];
+}
+
+/** One line of Markdown, for a transcript and for screen readers; the target is no link. */
+function lineOf(record: ApprovalRecord): string {
+  const target = `\`${targetText(record.facts)}\``;
+  if (record.state === "pending") return `${phrase("card.ask")} ${target}`;
+  const by = sentence("card.text", { text: decided(record) });
+  return `${phrase(`card.state.${outcomeOf(record)}`)}: ${target} (${by})`;
+}
+
+/** What a one-line surface shows beside the target. */
+function detailOf(record: ApprovalRecord, now: number): string {
+  const program = programText(record.facts.binary);
+  const facts = [
+    requestText(record.facts) ?? phrase("card.what.tunnel"),
+    program === "" ? phrase("card.program.unknown") : phrase("card.program", { program }),
+    flagsOf(record),
+    timeLeft(record, now),
+  ];
+  return facts.filter((fact) => fact !== "").join(" · ");
+}
+
+function outcomeOf(record: ApprovalRecord): string {
+  return record.state === "allowed-once" && record.nextTry ? "next-try" : record.state;
+}
+
+function decided(record: ApprovalRecord): string {
+  const time = clock(record.decidedAt);
+  const name = asLine(record.decidedBy?.name ?? "", 40) || record.decidedBy?.identity;
+  return name === undefined ? phrase("card.at", { time }) : phrase("card.by", { name, time });
+}
+
+/** The hold's end is a bound, so a card that isn't edited meanwhile stays true. */
+function timeLeft(record: ApprovalRecord, now: number): string {
+  const time = clock(record.decideUntil);
+  if (!record.holding) return phrase("card.open", { time });
+  const whole = record.holdUntil - record.createdAt;
+  const left = Math.min(whole, Math.max(0, record.holdUntil - now));
+  return phrase("card.waits", { seconds: String(Math.ceil(left / 1_000)), time });
+}
+
+function whatOf(record: ApprovalRecord): string {
+  return phrase(requestText(record.facts) === undefined ? "card.what.tunnel" : "card.what.request");
+}
+
+function says(record: ApprovalRecord): Blocks {
+  const text = asLine(record.says, 200);
+  if (text === "") return [];
+  // Isolated, so that right-to-left letters in it stay within their quotation marks.
+  const quoted = phrase("card.says", { says: `\u2068${text}\u2069` });
+  return [
+    { type: "blockquote", children: [{ type: "paragraph", children: [{ type: "text", value: quoted }] }] },
+  ];
+}
+
+function buttonsOf({ approvalId, holding, confirming }: ApprovalRecord): Button[] {
+  const button = (label: string, verb: TapVerb): Button => ({
+    label: phrase(`button.${label}`),
+    data: pressData({ kind: "decide", approvalId, verb }),
+  });
+  if (confirming) return [button("confirm", "always-confirmed"), button("back", "back")];
+  return [
+    button(holding ? "once" : "next", "once"),
+    button("session", "session"),
+    button("always", "always"),
+    button("deny", "deny"),
+  ];
+}
+
+const BREAK = Symbol("line break");
+
+function target(record: ApprovalRecord): PhrasingContent[] {
+  const { before, domain, after } = targetOf(record.facts);
+  return [
+    ...(before === "" ? [] : [{ type: "text" as const, value: before }]),
+    { type: "strong", children: [{ type: "text", value: domain }] },
+    { type: "text", value: after },
+  ];
+}
+
+function lines(texts: string[]): RootContent {
+  return paragraph(texts.flatMap((text, i) => (i === 0 ? [text] : [BREAK, text])));
+}
+
+function paragraph(parts: (string | typeof BREAK | PhrasingContent)[]): RootContent {
+  const children = parts.map((part): PhrasingContent => {
+    if (part === BREAK) return { type: "break" };
+    return typeof part === "string" ? { type: "text", value: part } : (part as PhrasingContent);
+  });
+  return { type: "paragraph", children };
+}
