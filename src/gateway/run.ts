@@ -80,6 +80,7 @@ export async function runGateway(options: GatewayOptions): Promise<Gateway> {
         audit,
         logger,
         inference: inferenceServer(sandboxId, router),
+        programOf: (port) => launcher.programOf(sandboxId, port).catch(() => undefined),
       }),
     forget: (sandboxId) => router.forget(sandboxId),
   });
