@@ -196,7 +196,6 @@ export class ProcessDriver implements SandboxDriver {
       await this.homes.remove(entry.info);
       this.records.remove(id);
       this.disk.forget(id);
-      this.programs.forget(id);
       this.entries.delete(id);
       this.announce(id, undefined);
     });
