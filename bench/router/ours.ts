@@ -44,6 +44,9 @@ await runGateway({
       listener(sandbox.id, sandbox);
     },
     async handOver() {},
+    async programOf() {
+      return undefined;
+    },
     close() {},
   },
 });

@@ -71,5 +71,7 @@ export interface LauncherPort {
   watch(listener: (sandboxId: string, info: SandboxSocket | null) => void): Promise<void>;
   /** Gives the egress socket of that sandbox to its uid, mode 0600. */
   handOver(sandboxId: string): Promise<unknown>;
+  /** Program of that sandbox whose connection to the proxy has this source port; undefined when unknown. May reject. */
+  programOf(sandboxId: string, port: number): Promise<string | undefined>;
   close(): Promise<void> | void;
 }

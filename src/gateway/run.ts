@@ -100,6 +100,7 @@ export async function runGateway(options: GatewayOptions): Promise<Gateway> {
         logger,
         inference: inferenceServer(sandboxId, router),
         ...(way ? { approver: way.approvals.of(sandboxId).desk } : {}),
+        programOf: (port) => launcher.programOf(sandboxId, port).catch(() => undefined),
       }),
     forget(sandboxId) {
       router.forget(sandboxId);

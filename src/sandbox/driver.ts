@@ -126,6 +126,11 @@ export interface SandboxDriver {
   trim(id: SandboxId): Promise<void>;
   /** Kills everything inside except PID 1 and the guest, its first child. */
   killAgent(id: SandboxId): Promise<void>;
+  /**
+   * Path, as it is inside, of the one program whose connection 127.0.0.1:`port` → proxy this is. Undefined when that
+   * isn't known for sure: nobody, several, gone meanwhile, the guest itself, or a driver that can't look.
+   */
+  programOf(id: SandboxId, port: number): Promise<string | undefined>;
   stats(id: SandboxId): Promise<SandboxStats>;
   inspect(id: SandboxId): Promise<SandboxInfo | undefined>;
   /** All of this host, after adopting what survived and marking what didn't as stopped. */

@@ -101,6 +101,10 @@ export class FakeLauncher implements LauncherPort {
     this.handed.push(sandboxId);
   }
 
+  async programOf(): Promise<undefined> {
+    return undefined;
+  }
+
   set(id: string, runName: string | undefined): void {
     if (runName === undefined) this.sandboxes.delete(id);
     else this.sandboxes.set(id, { id, runName });

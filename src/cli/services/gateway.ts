@@ -23,6 +23,7 @@ export const startGateway: StartService = async (settings, logger) => {
     launcher: {
       watch: async (listener) => void (await client.watch((id, info) => listener(id, info ?? null))),
       handOver: (sandboxId) => client.handOver(sandboxId),
+      programOf: (sandboxId, port) => client.programOf(sandboxId, port),
       close: () => client.close(),
     },
     egress: {

@@ -47,6 +47,8 @@ export interface CompiledPolicy {
   readonly hostless: readonly CompiledRule[];
   readonly anyHostDenials: readonly CompiledDenial[];
   readonly all: readonly CompiledRule[];
+  /** Some rule is for certain programs only, so a decision may depend on who asks. */
+  readonly hasBinaries: boolean;
 }
 
 /** What goes into a sandbox's policy. */
@@ -110,6 +112,7 @@ export function compilePolicy(parts: PolicyParts): CompiledPolicy {
     hostless: all.filter((compiled) => compiled.rule.host === undefined),
     anyHostDenials,
     all,
+    hasBinaries: all.some((compiled) => compiled.binaries !== undefined),
   };
 }
 

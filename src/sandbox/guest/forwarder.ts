@@ -1,5 +1,6 @@
 /**
- * 127.0.0.1:3128 → egress.sock: what HTTP(S)_PROXY points at. A pipe of bytes: it neither parses nor decides.
+ * 127.0.0.1:3128 → egress.sock: what HTTP(S)_PROXY points at. A pipe of bytes: it neither parses nor decides, and it
+ * puts one line in front that says which port the client has, so that the host can look up the program.
  * The one exception is `intercept`: while it returns a server, the agent's model calls go there (warmup.ts).
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -45,12 +46,26 @@ export async function startForwarder(
   return server;
 }
 
+/**
+ * PROXY protocol v1. Never left out: else the client's own first bytes could pass for it. A client may bind any address
+ * of 127/8, and another program may have the same port on 127.0.0.1: such a client is nobody.
+ */
+function sourceLine(client: Socket): string {
+  const { remoteAddress, remotePort, localPort } = client;
+  return remoteAddress === "127.0.0.1" && remotePort
+    ? `PROXY TCP4 127.0.0.1 127.0.0.1 ${remotePort} ${localPort}\r\n`
+    : "PROXY UNKNOWN\r\n";
+}
+
 /** Half-close and back-pressure are pipe()'s: an end is passed on as an end, a slow reader stops the other side. */
 function forward(client: Socket, egressSocket: string): void {
   let connected = false;
   const upstream = connect({ path: egressSocket, allowHalfOpen: true }, () => {
     connected = true;
+    upstream.cork(); // the line travels with the client's first bytes when they are here already
+    upstream.write(sourceLine(client));
     client.pipe(upstream);
+    setImmediate(() => upstream.uncork());
     upstream.pipe(client);
   });
   upstream.on("error", (error) => {

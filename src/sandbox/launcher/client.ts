@@ -27,6 +27,9 @@ const Answer = z.union([
   }),
 ]);
 
+/** How long a question about a program may wait: its connection would have been judged without it by then. */
+const PROGRAM_MS = 250;
+
 /** Id of the watch that a new connection begins with. */
 const REWATCH = 0;
 
@@ -81,6 +84,12 @@ export class LauncherClient {
   killAgent = async (sandboxId: SandboxId) => void (await this.request({ op: "killAgent", sandboxId }));
   /** Gives this role's socket of that sandbox to the sandbox; to be called after `listen`. */
   handOver = async (sandboxId: SandboxId) => void (await this.request({ op: "handOver", sandboxId }));
+  /** Path, as it is inside, of the program that holds this port's connection to the proxy; undefined when unknown. */
+  programOf = async (sandboxId: SandboxId, port: number) =>
+    z
+      .string()
+      .nullable()
+      .parse(await this.request({ op: "programOf", sandboxId, port }, PROGRAM_MS)) ?? undefined;
 
   /**
    * Calls `listener` for every sandbox, resolves, and calls it at every change from then on, `undefined` when one is
@@ -105,10 +114,10 @@ export class LauncherClient {
     for (const [id] of this.pending) this.giveUp(id, "the connection was closed");
   }
 
-  private request(body: Body): Promise<unknown> {
+  private request(body: Body, timeoutMs = this.options.timeoutMs ?? 20_000): Promise<unknown> {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.giveUp(id, "it does not answer"), this.options.timeoutMs ?? 20_000);
+      const timer = setTimeout(() => this.giveUp(id, "it does not answer"), timeoutMs);
       this.pending.set(id, { body, resolve, reject, timer });
       this.connect();
       if (this.socket && !this.socket.connecting) this.send(this.socket, id, body);

@@ -31,6 +31,13 @@ export const LauncherRequest = z.discriminatedUnion("op", [
   one("handOver"),
   /** Kills every process inside except PID 1 and those it names as its own (cancel, after 3 s). */
   one("killAgent"),
+  /** Which program inside has this port of its loopback connected to the proxy; null when that isn't known for sure. */
+  z.strictObject({
+    id,
+    op: z.literal("programOf"),
+    sandboxId: SandboxId,
+    port: z.number().int().min(1).max(65_535),
+  }),
 ]);
 export type LauncherRequest = z.infer<typeof LauncherRequest>;
 
@@ -51,7 +58,7 @@ export const ALLOWED: Record<LauncherRole, ReadonlySet<LauncherRequest["op"]>> =
     "handOver",
     "killAgent",
   ]),
-  gateway: new Set(["inspect", "list", "watch", "handOver"]),
+  gateway: new Set(["inspect", "list", "watch", "handOver", "programOf"]),
   operator: new Set([
     "create",
     "start",

@@ -133,6 +133,8 @@ export class LauncherServer {
         return layers();
       case "handOver":
         return this.handOver(role, request.sandboxId);
+      case "programOf":
+        return driver.programOf(request.sandboxId, request.port);
       default:
         return driver[request.op](request.sandboxId);
     }

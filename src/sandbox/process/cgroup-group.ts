@@ -22,6 +22,8 @@ export interface Cgroups {
   /** Makes the group (an old empty one is replaced, so that counters start at 0) and sets its limits. */
   create(name: string, limits: Limits): void;
   add(name: string, pid: number): void;
+  /** Processes in the group, the sandbox's monitor included; undefined when the group can't be read. */
+  processes(name: string): number[] | undefined;
   usage(name: string): CgroupUsage | undefined;
   /** Processes of this group that the kernel killed for want of memory. */
   oomKills(name: string): number;
@@ -49,6 +51,15 @@ export function readKey(file: string, key: string): number {
     return Number(new RegExp(`^${key} (\\d+)$`, "m").exec(readFileSync(file, "utf8"))?.[1] ?? 0);
   } catch {
     return 0;
+  }
+}
+
+/** Pids in a group's directory; undefined when it can't be read. */
+export function readProcesses(dir: string): number[] | undefined {
+  try {
+    return readFileSync(join(dir, "cgroup.procs"), "latin1").split("\n").map(Number).filter(Boolean);
+  } catch {
+    return undefined;
   }
 }
 

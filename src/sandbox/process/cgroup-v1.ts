@@ -7,6 +7,7 @@ import {
   freshGroup,
   readKey,
   readNumber,
+  readProcesses,
   reclaim,
   removeGroup,
   setting,
@@ -56,6 +57,7 @@ export function cgroupV1(mounts: ReadonlyMap<string, string>, base: string): Cgr
     add(name, pid) {
       for (const dir of all(name)) setting(dir, "cgroup.procs", pid);
     },
+    processes: (name) => readProcesses(at("pids", name)),
     usage(name) {
       const memory = at("memory", name);
       if (!existsSync(memory)) return undefined;

@@ -7,6 +7,7 @@ import {
   freshGroup,
   readKey,
   readNumber,
+  readProcesses,
   reclaim,
   removeGroup,
   setting,
@@ -39,6 +40,7 @@ export function cgroupV2(root: string, base: string): Cgroups {
       }
     },
     add: (name, pid) => setting(at(name), "cgroup.procs", pid),
+    processes: (name) => readProcesses(at(name)),
     usage(name) {
       const dir = at(name);
       if (!existsSync(dir)) return undefined;

@@ -19,6 +19,7 @@ import { blockedAt, isRoot } from "./files.ts";
 import { Homes } from "./homes.ts";
 import { advisePageOut, freeze, killAgentProcesses, type ParkSupport, parkSupport, thaw } from "./park.ts";
 import { isAlive, treeUsage } from "./proc.ts";
+import { ProgramFinder } from "./program.ts";
 import { Records } from "./records.ts";
 import { runSelfTest } from "./selftest.ts";
 import { type StartContext, startSandbox } from "./start.ts";
@@ -68,6 +69,7 @@ export class ProcessDriver implements SandboxDriver {
   private readonly disk: DiskLimit;
   private readonly cgroupsMissing: string | undefined;
   private readonly records: Records;
+  private readonly programs: ProgramFinder;
   private readonly entries = new Map<SandboxId, Entry>();
   private readonly listeners = new Set<(id: SandboxId, info: SandboxInfo | undefined) => void>();
   private readonly timers: NodeJS.Timeout[] = [];
@@ -113,6 +115,7 @@ export class ProcessDriver implements SandboxDriver {
     this.disk = new DiskLimit(homes, options.logger);
     this.cgroupsMissing = cgroupsMissing;
     this.records = new Records(options.paths.launcher.records);
+    this.programs = new ProgramFinder(context.cgroups);
     const damaged = (file: string, error: unknown) =>
       options.logger.error({ file, err: error }, "damaged record");
     for (const info of this.records.all(damaged)) this.adopt(info);
@@ -244,6 +247,12 @@ export class ProcessDriver implements SandboxDriver {
       this.settleIfDead(entry);
       if (entry.info.state !== "stopped") killAgentProcesses(entry.info.pid);
     });
+  }
+
+  /** Doesn't wait for other calls: it only looks. */
+  async programOf(id: SandboxId, port: number): Promise<string | undefined> {
+    const { info } = this.known(id);
+    return info.state === "running" ? this.programs.find(info, port) : undefined;
   }
 
   async stats(id: SandboxId): Promise<SandboxStats> {

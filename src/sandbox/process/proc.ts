@@ -33,6 +33,11 @@ export function isAlive(pid: number, startTime: number): boolean {
   return pid > 0 && startTimeOf(pid) === startTime;
 }
 
+/** Who started it; undefined when the process is gone. */
+export function parentOf(pid: number): number | undefined {
+  return stat(pid)?.ppid;
+}
+
 /**
  * A sandbox's processes: PID 1 first, then everything below it. Orphans inside a PID namespace become children of
  * its PID 1, so the tree is complete.

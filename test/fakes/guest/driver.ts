@@ -108,6 +108,10 @@ export class FakeDriver implements SandboxDriver {
     this.guests.get(id)?.killAgent();
   }
 
+  async programOf(): Promise<undefined> {
+    return undefined;
+  }
+
   async stats(): Promise<SandboxStats> {
     return { memoryBytes: 0, swapBytes: 0, pids: 0, cpuMs: 0, diskBytes: 0, inodes: 0 };
   }

@@ -1,11 +1,12 @@
 /**
  * An OpenAI chat-completions endpoint on a unix socket, in the place of the gateway's `egress.sock`.
- * Takes origin-form, absolute-form and CONNECT to port 80, like the real one. Answers by what the user said:
+ * Takes the forwarder's line, origin-form, absolute-form and CONNECT to port 80, like the real one. Answers by what the user said:
  * `run CMD` → a tool call of `exec`, `status N` → that error, `flood N` → N × 500 words at once, `slow N` → N words one per 100 ms, `hang` → never, else an echo.
  * Records every request, so that a test can say what the agent really sent.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { createServer as createRaw, type Socket } from "node:net";
+import { takeSourceLine } from "./source-line.ts";
 
 /** One request as the stub saw it. */
 export interface SeenRequest {
@@ -164,9 +165,13 @@ export async function startModelStub(path: string): Promise<ModelStub> {
     });
   const inner = make(() => "connect");
   const outer = make((r) => ((r.url ?? "").startsWith("http") ? "absolute" : "origin"));
-  outer.on("connection", (socket) => {
+  const front = createRaw({ allowHalfOpen: true }, async (socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
+    socket.on("error", () => socket.destroy());
+    await takeSourceLine(socket);
+    outer.emit("connection", socket);
+    socket.resume();
   });
   outer.on("connect", (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (request.url !== "inference.local:80") {
@@ -185,9 +190,9 @@ export async function startModelStub(path: string): Promise<ModelStub> {
     close: () =>
       new Promise((resolve) => {
         for (const socket of sockets) socket.destroy();
-        outer.close(() => resolve());
+        front.close(() => resolve());
       }),
   };
-  await new Promise<void>((resolve) => outer.listen(path, resolve));
+  await new Promise<void>((resolve) => front.listen(path, resolve));
   return stub;
 }

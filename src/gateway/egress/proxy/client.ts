@@ -7,6 +7,7 @@ import type { Gatekeeper } from "./gatekeeper.ts";
 import type { ProxyLimits } from "./limits.ts";
 import type { OpenSet } from "./open.ts";
 import type { InferencePort, ProgramLookup } from "./ports.ts";
+import type { Program } from "./program.ts";
 import type { ByteReader } from "./reader.ts";
 
 /** What all connections of one sandbox share. */
@@ -24,7 +25,8 @@ export interface Client {
   readonly reader: ByteReader;
   /** Aborts when the client is gone. */
   readonly gone: AbortSignal;
-  readonly binary?: string;
+  /** Absent: the connection didn't say its port, so its program is unknown. */
+  readonly program?: Program;
 }
 
 /** The tunnel that requests are inside of. */

@@ -9,6 +9,7 @@ import { forward } from "./forward.ts";
 import { framingOf } from "./framing.ts";
 import { parseHead } from "./head.ts";
 import type { ProxyLimits } from "./limits.ts";
+import { Program } from "./program.ts";
 import { ByteReader, type HeadRead } from "./reader.ts";
 import { finishWith, type Reply, reply, replyBytes } from "./replies.ts";
 import { connectTarget, requestTarget } from "./request-target.ts";
@@ -21,11 +22,10 @@ export async function serveConnection(socket: Socket, shared: Shared): Promise<v
   socket.on("error", () => socket.destroy());
   const reader = new ByteReader(socket);
   const sourcePort = await readSourcePort(reader, shared.limits);
-  const binary = sourcePort === undefined ? undefined : await shared.programOf?.(sourcePort);
-  await serveRequests(
-    { socket, reader, gone: left.signal, ...(binary === undefined ? {} : { binary }) },
-    shared,
-  );
+  const client = { socket, reader, gone: left.signal };
+  const program =
+    sourcePort !== undefined && shared.programOf ? new Program(shared.programOf, sourcePort) : undefined;
+  await serveRequests(program ? { ...client, program } : client, shared);
 }
 
 /** Requests one after the other: at the proxy, or inside a tunnel. */
@@ -102,9 +102,9 @@ function badRequest(fault: string): Reply {
   return reply("bad_request", { fault });
 }
 
-/** PROXY protocol v1, of which only the source port is taken: the forwarder in the guest may write it. */
+/** PROXY protocol v1, of which only the source port is taken: the forwarder in the guest may write it, or UNKNOWN. */
 const PREFIX = "PROXY ";
-const PREFIX_LINE = /^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 ([1-9]\d{0,4}) \d{1,5}$/;
+const PREFIX_LINE = /^PROXY (?:UNKNOWN|TCP4 127\.0\.0\.1 127\.0\.0\.1 ([1-9]\d{0,4}) \d{1,5})$/;
 const MAX_PREFIX = 107;
 
 /** The client's source port in the sandbox, if the connection says it. It's a claim: see `ProgramLookup`. */
@@ -126,6 +126,6 @@ async function readSourcePort(reader: ByteReader, limits: ProxyLimits): Promise<
       }
       reader.unread(bytes);
     }
-    return match ? Number(match[1]) : undefined;
+    return match?.[1] ? Number(match[1]) : undefined;
   }
 }

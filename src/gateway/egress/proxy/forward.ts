@@ -9,7 +9,7 @@ import { formatAuthority } from "../guard/index.ts";
 import { sendBody } from "./body.ts";
 import type { Client, Inside, Shared } from "./client.ts";
 import { endToEnd, type Framing } from "./framing.ts";
-import type { Wanted } from "./gatekeeper.ts";
+import { named, type Wanted } from "./gatekeeper.ts";
 import { type HeaderLine, membersOf, type RequestHead, valuesOf } from "./head.ts";
 import { queryOf } from "./path.ts";
 import { relay } from "./relay.ts";
@@ -38,7 +38,7 @@ export async function forward(
   const wanted: Wanted = {
     authority: target.authority,
     scheme: inside?.tls ? "https" : "http",
-    ...(client.binary === undefined ? {} : { binary: client.binary }),
+    ...(client.program ? { program: client.program } : {}),
     ...(inside ? { inside: { granted: inside.granted, dialled: predialled !== undefined } } : {}),
     request: {
       method: head.method,
@@ -57,7 +57,7 @@ export async function forward(
   if (!admitted.ok) return { kind: "refused", reply: admitted.reply };
   if (inside) inside.upstream = undefined;
   const dialled = predialled
-    ? await gatekeeper.record(predialled, admitted.row)
+    ? await gatekeeper.record(predialled, named(admitted))
     : await gatekeeper.dial(admitted, client.gone);
   if (!dialled.ok) return { kind: "refused", reply: dialled.reply };
   const { socket } = dialled;
@@ -78,7 +78,7 @@ export async function forward(
     return await exchange(client, head, target, framing, upgrade, socket, shared);
   } finally {
     remove();
-    gatekeeper.closed(admitted.row, socket.bytesWritten, socket.bytesRead, performance.now() - started);
+    gatekeeper.closed(admitted, socket.bytesWritten, socket.bytesRead, performance.now() - started);
     socket.destroy();
   }
 }

@@ -10,13 +10,14 @@ import { type Decision, decideConnection, decideRequest, type RequestAttempt } f
 import type { Authority, Guard, GuardReason, Ip } from "../guard/index.ts";
 import type { ProxyLimits } from "./limits.ts";
 import type { Approver, AuditPort, AuditRow, Connector, HoldOutcome, PolicyPort, Question } from "./ports.ts";
+import type { Program } from "./program.ts";
 import { type Reply, type ReplyCode, reply } from "./replies.ts";
 
 /** What is wanted. `request` absent: a tunnel. */
 export interface Wanted {
   readonly authority: Authority;
   readonly scheme: "tunnel" | "http" | "https";
-  readonly binary?: string;
+  readonly program?: Program;
   /** A tunnel that a person let through covers the requests inside it; its addresses are checked and dialled already. */
   readonly inside?: { readonly granted: boolean; readonly dialled: boolean };
   readonly request?: Pick<
@@ -32,6 +33,7 @@ export interface Admitted {
   /** To be dialled by `dial`; already checked. */
   readonly addresses: readonly Ip[];
   readonly row: AuditRow;
+  readonly program?: Program;
   readonly until?: AbortSignal;
 }
 
@@ -66,7 +68,8 @@ export class Gatekeeper {
   /** The policy's answer as of now; also used to judge open tunnels again. */
   decide(wanted: Wanted): { decision: Decision; hash: string } {
     const { policy, grants } = this.options.policy.current();
-    const { authority, binary, request } = wanted;
+    const { authority, program, request } = wanted;
+    const binary = program?.name;
     const attempt = {
       host: authority.host,
       port: authority.port,
@@ -85,7 +88,14 @@ export class Gatekeeper {
    */
   async admit(wanted: Wanted, gone: AbortSignal, left: AbortSignal): Promise<Admitted | Refused> {
     const { guard, approver } = this.options;
-    const first = this.decide(wanted);
+    const { program } = wanted;
+    program?.look();
+    if (program?.pending && this.dependsOnProgram()) await program.known();
+    let first = this.decide(wanted);
+    if (program?.pending && first.decision.verdict !== "allow") {
+      await program.known(); // the card or the list of denials says who it was
+      first = this.decide(wanted);
+    }
     let { decision } = first;
     let row = this.row(wanted, decision, first.hash);
     if (decision.verdict === "deny") return this.refuse(row, this.denial(wanted, decision));
@@ -122,17 +132,11 @@ export class Gatekeeper {
       until = used.until;
     }
 
-    if (wanted.inside?.dialled)
-      return { ok: true, decision, addresses: [], row, ...(until ? { until } : {}) };
+    const extra = { ...(program ? { program } : {}), ...(until ? { until } : {}) };
+    if (wanted.inside?.dialled) return { ok: true, decision, addresses: [], row, ...extra };
     const verdict = await guard.check(wanted.authority, decision.allowance, gone);
-    if (!verdict.ok) return this.refuseAddress(row, verdict);
-    return {
-      ok: true,
-      decision,
-      addresses: verdict.addresses,
-      row: { ...row, verdict: "allow" },
-      ...(until ? { until } : {}),
-    };
+    if (!verdict.ok) return this.refuseAddress(named({ row, ...extra }), verdict);
+    return { ok: true, decision, addresses: verdict.addresses, row: { ...row, verdict: "allow" }, ...extra };
   }
 
   /**
@@ -157,14 +161,14 @@ export class Gatekeeper {
         const socket = await connector.dial(address, row.port, giveUp.signal).catch(() => undefined);
         if (!socket) continue;
         socket.on("error", () => socket.destroy());
-        return await this.record(socket, { ...row, address: address.text }, audit);
+        return await this.record(socket, { ...named(admitted), address: address.text }, audit);
       }
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", leave);
     }
     return this.refuse(
-      { ...row, reason: late ? "dial_timeout" : "dial_failed" },
+      { ...named(admitted), reason: late ? "dial_timeout" : "dial_failed" },
       reply(late ? "upstream_timeout" : "upstream_unreachable"),
     );
   }
@@ -191,13 +195,20 @@ export class Gatekeeper {
   }
 
   /** The close row. */
-  closed(row: AuditRow, bytesUp: number, bytesDown: number, ms: number): void {
-    this.options.audit.closed({ ...row, event: "close", bytesUp, bytesDown, ms: Math.round(ms) });
+  closed(admitted: Admitted, bytesUp: number, bytesDown: number, ms: number): void {
+    this.options.audit.closed({
+      ...named(admitted),
+      event: "close",
+      bytesUp,
+      bytesDown,
+      ms: Math.round(ms),
+    });
   }
 
   /** A fresh decision row. The path is cut and cleared of what looks like a secret; the query never gets in. */
   row(wanted: Wanted, decision: Decision, policyHash: string): AuditRow {
-    const { authority, scheme, binary, request } = wanted;
+    const { authority, scheme, program, request } = wanted;
+    const binary = program?.name;
     return {
       event: "decision",
       id: randomUUID(),
@@ -215,8 +226,15 @@ export class Gatekeeper {
     };
   }
 
+  /** Rules for programs, and grants: each holds for the program, or the “unknown”, that it was made for. */
+  private dependsOnProgram(): boolean {
+    const { policy, grants } = this.options.policy.current();
+    return policy.hasBinaries || grants.length > 0;
+  }
+
   private question(wanted: Wanted, policyHash: string): Question {
-    const { authority, scheme, binary, request } = wanted;
+    const { authority, scheme, program, request } = wanted;
+    const binary = program?.name;
     return {
       sandboxId: this.options.sandboxId,
       scheme,
@@ -256,6 +274,12 @@ export class Gatekeeper {
       answer,
     );
   }
+}
+
+/** The row, with the program if that has become known since it was made. */
+export function named({ row, program }: Pick<Admitted, "row" | "program">): AuditRow {
+  const binary = program?.name;
+  return binary === undefined || row.binary !== undefined ? row : { ...row, binary };
 }
 
 function decider(outcome: HoldOutcome): Partial<AuditRow> {

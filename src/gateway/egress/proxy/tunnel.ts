@@ -19,7 +19,7 @@ export async function openTunnel(
   end: (answer: Reply) => void,
   serve: (inside: Inside) => Promise<void>,
 ): Promise<void> {
-  const { socket, reader, binary } = client;
+  const { socket, reader, program } = client;
   const { gatekeeper, limits, open } = shared;
   const freeSlot = open.slot(limits.tunnels);
   if (!freeSlot) return end(reply("too_many_connections"));
@@ -28,7 +28,7 @@ export async function openTunnel(
     freeSlot();
     end(answer);
   };
-  const wanted = { authority, scheme: "tunnel" as const, ...(binary === undefined ? {} : { binary }) };
+  const wanted = { authority, scheme: "tunnel" as const, ...(program ? { program } : {}) };
   const started = performance.now();
 
   const left = reader.watchEnd(client.gone);
@@ -69,7 +69,7 @@ export async function openTunnel(
   };
   until?.addEventListener("abort", expire, { once: true });
   upstream.once("close", () => {
-    gatekeeper.closed(admitted.row, upstream.bytesWritten, upstream.bytesRead, performance.now() - started);
+    gatekeeper.closed(admitted, upstream.bytesWritten, upstream.bytesRead, performance.now() - started);
   });
   // The client's end is the tunnel's: requests inside it may outlive the first upstream connection.
   socket.once("close", () => {
