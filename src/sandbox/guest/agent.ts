@@ -23,6 +23,7 @@ import { type GuestPaths, type StartConfig, staged } from "./paths.ts";
 import { killAgent } from "./processes.ts";
 import type { AgentState } from "./protocol.ts";
 import { seedHome } from "./seed.ts";
+import { trustEnv } from "./trust.ts";
 
 /** What others want to hear. */
 export interface AgentListener {
@@ -146,7 +147,7 @@ export class Agent {
     this.#tail = "";
     const child = spawn(command, args, {
       cwd: this.#paths.workspace,
-      env: agentEnv(this.#start, this.#paths),
+      env: { ...agentEnv(this.#start, this.#paths), ...trustEnv(this.#paths) },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });

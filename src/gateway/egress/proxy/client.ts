@@ -2,7 +2,9 @@
  * What the parts of the proxy share about one client and about all clients of one sandbox. Types only.
  */
 import type { Socket } from "node:net";
+import type { CredentialPort } from "../../credentials/ports.ts";
 import type { Authority } from "../guard/index.ts";
+import type { Inspection } from "../inspect/ports.ts";
 import type { Gatekeeper } from "./gatekeeper.ts";
 import type { ProxyLimits } from "./limits.ts";
 import type { OpenSet } from "./open.ts";
@@ -16,6 +18,9 @@ export interface Shared {
   readonly open: OpenSet;
   readonly inference?: InferencePort;
   readonly programOf?: ProgramLookup;
+  /** Without it, what must be inspected is refused. */
+  readonly inspection?: Inspection;
+  readonly credentials?: CredentialPort;
 }
 
 /** One client. */

@@ -184,6 +184,16 @@ export class Gatekeeper {
     }
   }
 
+  /** The allow row of a tunnel for which nothing is dialled yet; false when it can't be written. */
+  async recordAlone(row: AuditRow): Promise<boolean> {
+    try {
+      await this.options.audit.decided(row);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** Writes the row of something refused outside (first bytes, inner requests). Never rejects. */
   async refuse(row: AuditRow, answer: Reply): Promise<Refused> {
     await Promise.resolve(this.options.audit.decided({ ...row, verdict: "deny" })).catch(() => {});

@@ -1,0 +1,44 @@
+/**
+ * What the agent's programs are told to trust and which placeholders they have, from the files that the gateway wrote
+ * (read-only here). Without them nothing is set: programs then trust what they always do.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { GuestPaths } from "./paths.ts";
+
+const PLACEHOLDER = /^(NEMOCLAW_CREDENTIAL_[A-Z0-9_]{1,48})=(nemoclaw-credential:[a-z0-9-]{1,48})$/;
+
+/** Additions to the agent's environment, as of now. */
+export function trustEnv({ trust }: Pick<GuestPaths, "trust">): Record<string, string> {
+  const ca = join(trust, "ca.pem");
+  const bundle = join(trust, "bundle.pem");
+  const trusting = existsSync(ca) && existsSync(bundle);
+  return {
+    ...(trusting
+      ? {
+          // Node adds it to its own roots (npm with it), so one certificate is enough: the bundle costs 30 ms a start.
+          NODE_EXTRA_CA_CERTS: ca,
+          // These replace the roots.
+          SSL_CERT_FILE: bundle,
+          REQUESTS_CA_BUNDLE: bundle,
+          CURL_CA_BUNDLE: bundle,
+          GIT_SSL_CAINFO: bundle,
+          PIP_CERT: bundle,
+        }
+      : {}),
+    ...Object.fromEntries(placeholders(join(trust, "credentials.env"))),
+  };
+}
+
+function placeholders(file: string): [string, string][] {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    return [];
+  }
+  return text.split("\n").flatMap((line): [string, string][] => {
+    const match = PLACEHOLDER.exec(line);
+    return match ? [[match[1]!, match[2]!]] : [];
+  });
+}
