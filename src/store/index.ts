@@ -1,7 +1,7 @@
 /** The store's public face: everything another component may import. */
 export { type AclUser, aclFile, type RedisRole, ROLES } from "./acl.ts";
-export { type EmbeddedRedis, startEmbeddedRedis } from "./embedded.ts";
 export * from "./approval-records.ts";
+export { type EmbeddedRedis, startEmbeddedRedis } from "./embedded.ts";
 export type * from "./ports.ts";
 export * from "./records.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";

@@ -246,7 +246,12 @@ export interface ApprovalPort {
     | { kind: "busy"; open: number }
   >;
   /** Sets how many connections a pending card holds; 0 with `cancel` (the last client left) ends it as `cancelled`. */
-  holding(principal: string, approvalId: string, held: number, cancel: boolean): Promise<ApprovalRecord | undefined>;
+  holding(
+    principal: string,
+    approvalId: string,
+    held: number,
+    cancel: boolean,
+  ): Promise<ApprovalRecord | undefined>;
   /**
    * The one transition out of `pending`: the record after it, and whether this call made it. Session and late-once
    * decisions write their grant, always its rule, in the same script. An expired one is refused (its state says so).
