@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "../../lib/errors.ts";
+import { OPERATOR_PRINCIPAL } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
 import { trustDirectory, writeForSandbox } from "../egress/inspect/trust-files.ts";
 import { writePrivate } from "../private-file.ts";
@@ -128,3 +129,7 @@ function readCredential(file: string): Credential | string {
     return "can't be read";
   }
 }
+
+/** What every sandbox is known as at least: its id, and the operator's own sandbox by its name. */
+export const basicLabels: LabelsOf = (sandboxId) =>
+  sandboxId === OPERATOR_PRINCIPAL ? [sandboxId, "my-agent"] : [sandboxId];
