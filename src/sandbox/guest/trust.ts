@@ -28,6 +28,8 @@ export function trustEnv({ trust }: Pick<GuestPaths, "trust">): Record<string, s
           GIT_CONFIG_KEY_0: "http.sslCAInfo",
           GIT_CONFIG_VALUE_0: bundle,
           PIP_CERT: bundle,
+          // npm is Node, but a `cafile` in the machine's npmrc would replace what Node believes.
+          npm_config_cafile: bundle,
         }
       : {}),
     ...Object.fromEntries(placeholders(join(trust, "credentials.env"))),
