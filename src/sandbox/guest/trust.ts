@@ -4,9 +4,21 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LIMITS } from "./limits.ts";
 import type { GuestPaths } from "./paths.ts";
 
 const PLACEHOLDER = /^(NEMOCLAW_CREDENTIAL_[A-Z0-9_]{1,48})=(nemoclaw-credential:[a-z0-9-]{1,48})$/;
+
+/**
+ * Waits for the gateway, which writes these files before it binds its socket: a new sandbox may be quicker. An agent that
+ * starts without them can't speak inspected TLS until its next start, so a short wait is worth it; a long one isn't, as
+ * everything else works without a gateway.
+ */
+export async function gatewayWasHere({ egressSocket }: Pick<GuestPaths, "egressSocket">): Promise<void> {
+  const until = performance.now() + LIMITS.gatewayWait;
+  while (!existsSync(egressSocket) && performance.now() < until) await sleep(20);
+}
 
 /** Additions to the agent's environment, as of now. */
 export function trustEnv({ trust }: Pick<GuestPaths, "trust">): Record<string, string> {

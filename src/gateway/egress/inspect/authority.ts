@@ -107,7 +107,7 @@ function readCas(file: string): readonly Ca[] {
     throw error;
   }
   const pairs = text.matchAll(
-    /(-----BEGIN PRIVATE KEY-----[\s\S]*?-----END PRIVATE KEY-----\n)(-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----\n)/g,
+    /(-{5}BEGIN PRIVATE KEY-{5}[\s\S]*?-{5}END PRIVATE KEY-{5}\n)(-{5}BEGIN CERTIFICATE-{5}[\s\S]*?-{5}END CERTIFICATE-{5}\n)/g,
   );
   return [...pairs].flatMap(([, key, certificate]) => readCa(key!, certificate!) ?? []);
 }

@@ -3,7 +3,6 @@
  * world outside. The one object that the gateway's process makes of this folder.
  */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { SecureContext } from "node:tls";
 import { Fault } from "../../../lib/errors.ts";
 import type { Logger } from "../../../lib/logging.ts";
@@ -114,6 +113,3 @@ function readOperatorPem(file: string): string {
     });
   return pem;
 }
-
-/** Where CAs are kept. */
-export const caDirectory = (gatewaySecrets: string): string => join(gatewaySecrets, "ca");
