@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import pino from "pino";
-import { CredentialStore, credentialMethods } from "../../src/gateway/credentials/index.ts";
+import { basicLabels, CredentialStore, credentialMethods } from "../../src/gateway/credentials/index.ts";
+import { OPERATOR_PRINCIPAL } from "../../src/lib/ids.ts";
 import type { Client } from "./harness.ts";
 import { policyOf } from "./harness.ts";
 import { type InspectedWorld, inside, withInspection } from "./inspect-kit.ts";
@@ -376,6 +377,11 @@ describe("credentials", () => {
       }
       await run(good);
     });
+  });
+
+  it("the operator's sandbox is known by its name, the others by their ids", () => {
+    assert.deepEqual(basicLabels(OPERATOR_PRINCIPAL), [OPERATOR_PRINCIPAL, "my-agent"]);
+    assert.deepEqual(basicLabels("p_x"), ["p_x"]);
   });
 
   it("a sandbox is told its placeholders, and none of others'", async () => {

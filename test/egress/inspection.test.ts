@@ -6,10 +6,17 @@ import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import { newCa } from "../../src/gateway/egress/inspect/certificate.ts";
-import { policyOf } from "./harness.ts";
+import type { Approver } from "../../src/gateway/egress/proxy/ports.ts";
+import { type HarnessOptions, PUBLIC, policyOf } from "./harness.ts";
 import { inside, READ_ONLY, upstreamOf, withInspection } from "./inspect-kit.ts";
 import { CONNECT } from "./proxy-kit.ts";
 import { clientHello } from "./tls-bytes.ts";
+
+type Respond = NonNullable<HarnessOptions["respond"]>;
+
+const FULL = policyOf(
+  "version: 1\nnetwork_policies: { a: { endpoints: [{ host: api.example.com, port: 443, protocol: rest, enforcement: enforce, access: full }] } }",
+);
 
 describe("inspected TLS", () => {
   it("GET passes, POST is refused inside, and upstream hears nothing of it", async () => {
@@ -60,6 +67,75 @@ describe("inspected TLS", () => {
         ["200", "200", "403"],
       );
       assert.equal(harness.seen.length, 6);
+    });
+  });
+
+  it("upstream's connection serves the next request too, if that has no body; a stale one is replaced", async () => {
+    await withInspection({ policy: FULL }, async ({ harness, open }) => {
+      const client = await open("api.example.com");
+      const ask = async (method: string, more = "") => {
+        client.clear().send(inside(method, "/", more));
+        assert.ok(await client.until((c) => c.text.endsWith("ok")), client.text);
+        assert.equal(client.status, 200);
+        return harness.dials.length;
+      };
+      assert.deepEqual([await ask("GET"), await ask("GET"), await ask("GET")], [1, 1, 1]);
+      assert.equal(await ask("POST", "Content-Length: 0\r\n"), 2);
+      // Upstream ends what waits: while nobody looks, and just when it is used.
+      for (const socket of harness.upstreamSockets) socket.end();
+      await sleep(50);
+      assert.equal(await ask("GET"), 3);
+      for (const socket of harness.upstreamSockets) socket.destroy();
+      assert.equal(await ask("GET"), 4);
+      const https = harness.rows.filter((row) => row.scheme === "https");
+      assert.ok(
+        https.every((row) => row.address === PUBLIC || row.event === "close"),
+        JSON.stringify(https),
+      );
+      const closes = https.filter((row) => row.event === "close");
+      assert.ok(
+        closes.every((row) => row.bytesUp! < 3_000),
+        "bytes are counted per request",
+      );
+      client.socket.destroy();
+      const open_ = () => harness.upstreamSockets.filter((socket) => !socket.destroyed).length;
+      assert.ok(await client.until(() => open_() === 0), "nothing stays open");
+    });
+  });
+
+  it("upstream's wish to close is heard", async () => {
+    const respond: Respond = (_req, res) => void res.setHeader("connection", "close").end("ok");
+    await withInspection({ respond }, async ({ harness, open }) => {
+      const client = await open("api.example.com");
+      for (let i = 1; i <= 3; i++) {
+        client.clear().send(inside("GET", "/"));
+        assert.ok(await client.until((c) => c.text.endsWith("ok")));
+        assert.equal(harness.dials.length, i);
+      }
+    });
+  });
+
+  it("what a person lets through is held inside the session, and goes then", async () => {
+    const policy = policyOf(
+      "version: 1\nnetwork_policies: { a: { endpoints: [{ host: api.example.com, port: 443, protocol: rest, enforcement: enforce, access: read-only }] } }",
+      "ask",
+    );
+    const questions: string[] = [];
+    const approver: Approver = {
+      hold: async (question) => {
+        questions.push(`${question.scheme} ${question.method} ${question.path}`);
+        await sleep(100);
+        return { kind: "allowed", approvalId: "ap_1", by: "u1", scope: "once" };
+      },
+      consume: async () => false,
+    };
+    await withInspection({ policy, approver }, async ({ harness, open }) => {
+      const client = (await open("api.example.com"))
+        .send(inside("POST", "/x", "Content-Length: 2\r\n"))
+        .send("hi");
+      assert.ok(await client.until((c) => c.text.endsWith("ok")), client.text);
+      assert.deepEqual(questions, ["https POST /x"]);
+      assert.equal(harness.seen[0]?.body, "hi");
     });
   });
 

@@ -70,7 +70,9 @@ export async function serveInspected(
     gone: left.signal,
     ...(client.binary === undefined ? {} : { binary: client.binary }),
   };
-  return serve(within, { ...inside, tls: true });
+  const requests: Inside = { ...inside, tls: true };
+  plain.once("close", () => requests.kept?.socket.destroy());
+  return serve(within, requests);
 }
 
 function refusal(first: { reason: string; sni?: string | null }): { reason: string; sni?: string | null } {

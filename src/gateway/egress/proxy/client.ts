@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import type { CredentialPort } from "../../credentials/ports.ts";
 import type { Authority } from "../guard/index.ts";
+import type { KeptUpstream } from "../inspect/kept.ts";
 import type { Inspection } from "../inspect/ports.ts";
 import type { Gatekeeper } from "./gatekeeper.ts";
 import type { ProxyLimits } from "./limits.ts";
@@ -40,6 +41,8 @@ export interface Inside {
   readonly granted: boolean;
   /** The tunnel's upstream, not yet used. Taken by the first request. */
   upstream?: Socket | undefined;
+  /** Inspected TLS: upstream of the last request, free again. */
+  kept?: KeptUpstream | undefined;
 }
 
 /** CONNECT's yes. */

@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import { canBeScrubbed } from "../../credentials/answer.ts";
 import type { CredentialUse, CredentialVerdict } from "../../credentials/ports.ts";
 import { formatAuthority } from "../guard/index.ts";
+import { keep, takeKept, watchRelease } from "../inspect/kept.ts";
 import { sendBody } from "./body.ts";
 import type { Client, Inside, Shared } from "./client.ts";
 import { endToEnd, type Framing } from "./framing.ts";
@@ -36,7 +37,8 @@ export async function forward(
   const { gatekeeper, open } = shared;
   const upgrade = isWebSocket(head);
   const { path, barePath, encodedSlash, search } = target.path;
-  const predialled = inside?.upstream?.destroyed === false ? inside.upstream : undefined;
+  const kept = takeKept(inside, head.method, framing);
+  const predialled = inside?.upstream?.destroyed === false ? inside.upstream : kept?.socket;
   const wanted: Wanted = {
     authority: target.authority,
     scheme: inside?.tls ? "https" : "http",
@@ -70,9 +72,15 @@ export async function forward(
   const left = client.reader.watchEnd(client.gone);
   const asked = await gatekeeper.admit(wanted, client.gone, left.signal);
   left.stop();
-  if (!asked.ok) return { kind: "refused", reply: asked.reply };
-  const admitted =
-    credential.kind === "put" ? { ...asked, row: { ...asked.row, credential: credential.name } } : asked;
+  if (!asked.ok) {
+    kept?.socket.destroy();
+    return { kind: "refused", reply: asked.reply };
+  }
+  const facts = {
+    ...(credential.kind === "put" ? { credential: credential.name } : {}),
+    ...(kept?.address === undefined ? {} : { address: kept.address }),
+  };
+  const admitted = { ...asked, row: { ...asked.row, ...facts } };
   if (inside) inside.upstream = undefined;
   const dialled = predialled
     ? await gatekeeper.record(predialled, admitted.row)
@@ -93,21 +101,34 @@ export async function forward(
     },
   });
   let { row } = admitted;
+  let stays = false;
+  const [up, down] = [socket.bytesWritten, socket.bytesRead];
   try {
-    const upstream = inside?.tls
-      ? await shared.inspection!.secure(socket, target.authority, client.gone, shared.limits.dialMs)
-      : { ok: true as const, socket };
+    const upstream =
+      inside?.tls && !kept
+        ? await shared.inspection!.secure(socket, target.authority, client.gone, shared.limits.dialMs)
+        : { ok: true as const, socket };
     if (!upstream.ok) {
       row = { ...row, reason: `${upstream.code}: ${upstream.detail}` };
       return { kind: "refused", reply: reply(upstream.code) };
     }
     const request = { head, target, framing, upgrade, tls: inside?.tls === true, credential };
-    return await exchange(client, request, upstream.socket, shared);
+    const released = watchRelease(upstream.socket);
+    const outcome = await exchange(client, request, upstream.socket, shared);
+    if (inside?.tls && outcome.kind === "next" && (await released()) && !client.gone.aborted) {
+      inside.kept = keep(upstream.socket, kept?.address ?? dialled.address);
+      stays = inside.kept !== undefined;
+    }
+    const ended = kept && outcome.kind === "refused" && outcome.reply.code === "upstream_unreachable";
+    if (!ended || admitted.decision.layer !== "standing") return outcome;
   } finally {
     remove();
-    gatekeeper.closed(row, socket.bytesWritten, socket.bytesRead, performance.now() - started);
-    socket.destroy();
+    const [bytesUp, bytesDown] = [socket.bytesWritten - up, socket.bytesRead - down];
+    gatekeeper.closed(row, bytesUp, bytesDown, performance.now() - started);
+    if (!stays) socket.destroy();
   }
+  // The connection ended while it waited, and nothing came of the request: it goes once more, on one of its own.
+  return forward(client, head, target, framing, shared, inside);
 }
 
 type Ending =
@@ -140,6 +161,8 @@ async function exchange(client: Client, going: Going, socket: Socket, shared: Sh
     insecureHTTPParser: false,
     maxHeaderSize: 64 * 1024,
   });
+  // Without an agent Node's client would end the socket with the answer; this leaves it to us (kept.ts).
+  upstream.shouldKeepAlive = going.tls;
   const body = sendBody(client.reader, framing, upstream);
   const ending = await waitForAnswer(upstream, body, client.gone, limits.responseMs);
   switch (ending.kind) {
@@ -218,7 +241,7 @@ function upstreamHeaders({ head, target, framing, upgrade, tls, credential }: Go
   if (framing.kind === "length") lines.push(["Content-Length", String(framing.length)]);
   if (framing.kind === "chunked") lines.push(["Transfer-Encoding", "chunked"]);
   if (upgrade) lines.push(["Connection", "Upgrade"], ["Upgrade", "websocket"]);
-  else lines.push(["Connection", "close"]);
+  else lines.push(["Connection", tls ? "keep-alive" : "close"]);
   return lines;
 }
 

@@ -139,7 +139,10 @@ export class Gatekeeper {
    * Dials the checked addresses in order, within one time limit, and writes the allow row before handing the socket
    * out: nobody can send a byte that isn't on record.
    */
-  async dial(admitted: Admitted, signal: AbortSignal): Promise<{ ok: true; socket: Socket } | Refused> {
+  async dial(
+    admitted: Admitted,
+    signal: AbortSignal,
+  ): Promise<{ ok: true; socket: Socket; address?: string } | Refused> {
     const { connector, limits, audit } = this.options;
     const { row, addresses } = admitted;
     const giveUp = new AbortController();
@@ -157,7 +160,8 @@ export class Gatekeeper {
         const socket = await connector.dial(address, row.port, giveUp.signal).catch(() => undefined);
         if (!socket) continue;
         socket.on("error", () => socket.destroy());
-        return await this.record(socket, { ...row, address: address.text }, audit);
+        const recorded = await this.record(socket, { ...row, address: address.text }, audit);
+        return recorded.ok ? { ...recorded, address: address.text } : recorded;
       }
     } finally {
       clearTimeout(timer);
@@ -174,7 +178,7 @@ export class Gatekeeper {
     socket: Socket,
     row: AuditRow,
     audit = this.options.audit,
-  ): Promise<{ ok: true; socket: Socket } | Refused> {
+  ): Promise<{ ok: true; socket: Socket; address?: string } | Refused> {
     try {
       await audit.decided(row);
       return { ok: true, socket };
