@@ -30,7 +30,7 @@ export function judgeCredential(
   const refuse = (reason: CredentialFault): CredentialVerdict => ({ kind: "refused", reason, name });
   const compiled = find(name);
   if (!compiled) return refuse("credential_unknown");
-  const { credential, headerName, headerValue, paths } = compiled;
+  const { credential, headerName, headerValue, paths, pattern } = compiled;
   const known = labels();
   if (!credential.for.some((label) => known.includes(label))) return refuse("credential_not_for_sandbox");
   const carriers = use.headers.filter(([written]) => written.toLowerCase() === headerName);
@@ -48,7 +48,7 @@ export function judgeCredential(
     .filter(([written]) => !SHAPES_ANSWER.test(written))
     .map((line) => (line === carrier ? [line[0], headerValue] : line));
   headers.push(["Accept-Encoding", "identity"]);
-  return { kind: "put", name, headers, scrubber: () => new Scrubber([credential.secret]) };
+  return { kind: "put", name, headers, scrubber: () => new Scrubber(pattern) };
 }
 
 function mentionsIn({ target, headers }: CredentialUse): string[] {

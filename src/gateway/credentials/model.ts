@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { parseHost } from "../egress/guard/index.ts";
 import { compileGlob, globFault } from "../policy/glob.ts";
+import { compileSecret, type SecretPattern } from "./scrubber.ts";
 
 /** The text that stands for a secret in a sandbox: `nemoclaw-credential:NAME`. It is worth nothing by itself. */
 export const PLACEHOLDER = "nemoclaw-credential:";
@@ -69,6 +70,7 @@ export interface CompiledCredential {
   readonly headerName: string;
   readonly headerValue: string;
   readonly paths: readonly ((path: string) => boolean)[];
+  readonly pattern: SecretPattern;
 }
 
 /** Compiles. */
@@ -79,5 +81,6 @@ export function compileCredential(credential: Credential): CompiledCredential {
     headerName: name!.toLowerCase(),
     headerValue: template!.replace("{}", () => credential.secret),
     paths: credential.paths.map((path) => compileGlob(path)),
+    pattern: compileSecret(credential.secret),
   };
 }

@@ -58,30 +58,56 @@ function base64Unit(char: string, index: number): readonly Way[] {
   return [...plain, ...["\n", "\r\n", "\\n", "\\r\\n"].map((line) => exact(line + char))];
 }
 
+/** What is searched for, made once per secret. */
+export interface SecretPattern {
+  readonly spellings: readonly Spelling[];
+  /** First bytes of all spellings, and first pairs: what most bytes aren't, and nearly all pairs. */
+  readonly first: Uint8Array;
+  readonly pairs: Uint8Array;
+}
+
+/** Makes the pattern of a secret. */
+export function compileSecret(secret: string): SecretPattern {
+  const pattern = {
+    spellings: spellings(secret),
+    first: new Uint8Array(256),
+    pairs: new Uint8Array(65_536),
+  };
+  for (const [unit = [], following = []] of pattern.spellings) {
+    for (const way of unit) {
+      const second = way.length > 1 ? [way[1]!] : following.map((next) => next[0]!);
+      for (const byte of way[0]!) {
+        pattern.first[byte] = 1;
+        for (const next of second.flat()) pattern.pairs[(byte << 8) | next] = 1;
+      }
+    }
+  }
+  return pattern;
+}
+
 /** Scrubs one stream; a fresh one for each message. */
 export class Scrubber {
-  readonly #spellings: readonly Spelling[];
-  /** First bytes of all spellings: what most bytes aren't. */
-  readonly #first = new Uint8Array(256);
+  readonly #pattern: SecretPattern;
   /** In the order of their start. */
   #threads: Thread[] = [];
   #held: Buffer = Buffer.alloc(0);
 
-  constructor(secrets: readonly string[]) {
-    this.#spellings = secrets.flatMap(spellings);
-    for (const spelling of this.#spellings)
-      for (const way of spelling[0]!) for (const byte of way[0]!) this.#first[byte] = 1;
+  constructor(pattern: SecretPattern) {
+    this.#pattern = pattern;
   }
 
   /** Takes bytes; gives those that are certain. Writes into what it is given. */
   push(chunk: Buffer): Buffer {
+    const { first, pairs } = this.#pattern;
     const base = this.#held.length;
     const bytes = base > 0 ? Buffer.concat([this.#held, chunk]) : chunk;
     let threads = this.#threads;
     for (let i = base; i < bytes.length; i++) {
       const byte = bytes[i]!;
-      if (threads.length === 0 && this.#first[byte] === 0) continue;
-      threads = this.#step(threads, byte, i, bytes);
+      const next = bytes[i + 1];
+      // The last byte of a piece may go on in the next one.
+      const begins = next === undefined ? first[byte] === 1 : pairs[(byte << 8) | next] === 1;
+      if (threads.length > 0 || begins) threads = this.#step(threads, begins, i, bytes);
     }
     const oldest = threads[0]?.start ?? bytes.length;
     const certain = bytes.subarray(0, oldest);
@@ -104,7 +130,8 @@ export class Scrubber {
     return Buffer.concat([done, this.end()]).toString("latin1");
   }
 
-  #step(threads: readonly Thread[], byte: number, i: number, bytes: Buffer): Thread[] {
+  #step(threads: readonly Thread[], begins: boolean, i: number, bytes: Buffer): Thread[] {
+    const byte = bytes[i]!;
     const next: Thread[] = [];
     // Threads come in the order of their start, so of two in the same place the longer one stays.
     const seen = new Map<Way, Set<number>>();
@@ -124,8 +151,9 @@ export class Scrubber {
       else for (const one of following) add({ spelling, unit: unit + 1, way: one, at: 0, start });
     };
     for (const { spelling, unit, way, at, start } of threads) advance(spelling, unit, way, at, start);
-    if (this.#first[byte] === 1)
-      for (const spelling of this.#spellings) for (const way of spelling[0]!) advance(spelling, 0, way, 0, i);
+    if (begins)
+      for (const spelling of this.#pattern.spellings)
+        for (const way of spelling[0]!) advance(spelling, 0, way, 0, i);
     return next;
   }
 }
