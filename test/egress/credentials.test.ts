@@ -2,15 +2,14 @@
  * Credentials through the real proxy: put in at their own endpoint and nowhere else, and never seen in an answer.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import pino from "pino";
-import { basicLabels, CredentialStore, credentialMethods } from "../../src/gateway/credentials/index.ts";
-import { OPERATOR_PRINCIPAL } from "../../src/lib/ids.ts";
+import { CredentialStore, credentialMethods } from "../../src/gateway/credentials/index.ts";
 import type { Client } from "./harness.ts";
 import { policyOf } from "./harness.ts";
 import { type InspectedWorld, inside, withInspection } from "./inspect-kit.ts";
@@ -319,87 +318,6 @@ describe("credentials", () => {
       client.clear().send(inside("GET", "/", AUTH));
       assert.ok(await client.gone());
       assert.equal(client.status, 403);
-    });
-  });
-
-  it("is kept in a file for the gateway alone, read again, listed without its secret", async () => {
-    await withCredential(ECHO, async ({ store, dir }) => {
-      const methods = credentialMethods(store);
-      assert.deepEqual(readdirSync(dir), ["github.json"]);
-      assert.equal(statSync(join(dir, "github.json")).mode & 0o777, 0o600);
-      const listed = await methods["credentials.list"]!.run({});
-      assert.deepEqual(listed, {
-        credentials: [
-          {
-            ...{ name: "github", host: "api.example.com", port: 443, header: "Authorization: Bearer {}" },
-            ...{ methods: [], paths: ["/**"], for: ["my-agent"] },
-          },
-        ],
-      });
-      const again = () => new CredentialStore({ dir, logger: pino({ level: "fatal" }), labelsOf: () => [] });
-      assert.equal(again().list().length, 1);
-      // One that others could have read, and one that was bent, are unknown rather than half in force.
-      writeFileSync(join(dir, "github.json"), "{}");
-      assert.equal(again().list().length, 0);
-      await assert.rejects(methods["credentials.remove"]!.run({ name: "nope" }), {
-        code: "credential-unknown",
-      });
-    });
-  });
-
-  it("what can't be a credential is refused when it is added", async () => {
-    await withCredential(ECHO, async ({ store }) => {
-      const { run } = credentialMethods(store)["credentials.add"]!;
-      const good = {
-        name: "a",
-        host: "a.example",
-        header: "X-Key: {}",
-        for: ["my-agent"],
-        secret: "12345678",
-      };
-      for (const bad of [
-        { host: "*.example.com" },
-        { host: "a.example:443" },
-        { header: "Host: {}" },
-        { header: "Transfer-Encoding: {}" },
-        { header: "X-Key: {} {}" },
-        { header: "X-Key: nothing" },
-        { header: "X-Key: {}\r\nHost: evil" },
-        { for: [] },
-        { secret: "short" },
-        { secret: "two\nlines-of-it" },
-        { name: "../up" },
-        { paths: ["no-slash"] },
-        { methods: ["get"] },
-        { more: 1 },
-      ]) {
-        await assert.rejects(async () => run({ ...good, ...bad }), JSON.stringify(bad));
-      }
-      await run(good);
-    });
-  });
-
-  it("the operator's sandbox is known by its name, the others by their ids", () => {
-    assert.deepEqual(basicLabels(OPERATOR_PRINCIPAL), [OPERATOR_PRINCIPAL, "my-agent"]);
-    assert.deepEqual(basicLabels("p_x"), ["p_x"]);
-  });
-
-  it("a sandbox is told its placeholders, and none of others'", async () => {
-    await withCredential(ECHO, async ({ store, dir }) => {
-      const egress = join(dir, "egress");
-      store.prepare("p_test", egress);
-      const told = () => readFileSync(join(egress, "trust", "credentials.env"), "utf8");
-      assert.equal(told(), `NEMOCLAW_CREDENTIAL_GITHUB=${PLACEHOLDER}\n`);
-      const { run } = credentialMethods(store)["credentials.add"]!;
-      const base = { host: "a.example", header: "X-Key: {}", secret: "12345678" };
-      await run({ ...base, name: "not-mine", for: ["other"] });
-      await run({ ...base, name: "by-profile", for: ["profile:default"] });
-      assert.equal(
-        told(),
-        `NEMOCLAW_CREDENTIAL_BY_PROFILE=nemoclaw-credential:by-profile\nNEMOCLAW_CREDENTIAL_GITHUB=${PLACEHOLDER}\n`,
-      );
-      store.remove("github");
-      assert.ok(!told().includes("GITHUB"));
     });
   });
 });
