@@ -27,6 +27,11 @@ export interface SocketsOptions {
   paths: Paths;
   launcher: Pick<LauncherPort, "handOver">;
   logger: Logger;
+  /**
+   * Puts into the sandbox's egress directory what its programs may read (trust, placeholders), before the socket is
+   * there. When it throws, the socket is bound all the same: the model needs none of it.
+   */
+  prepare?(sandboxId: string, egressDir: string): void;
   /** Makes the server of a sandbox. */
   serve(sandboxId: string): EgressServer;
   /** Called when a sandbox is destroyed. */
@@ -75,6 +80,11 @@ export class EgressSockets {
     const dir = paths.egressDir(runName);
     // The launcher makes it as a rule. The sandbox's uid must get through: the name is the secret, the socket is 0600.
     if (mkdirSync(dir, { recursive: true }) !== undefined) chmodSync(dir, 0o711);
+    try {
+      this.#options.prepare?.(sandboxId, dir);
+    } catch (err) {
+      logger.error({ err, sandboxId }, "trust of the sandbox not written: inspected TLS will fail there");
+    }
     const path = paths.egressSocket(runName);
     rmSync(path, { force: true });
     const server = this.#options.serve(sandboxId);

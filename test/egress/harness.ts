@@ -7,8 +7,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect, createServer as createRaw, type Server as RawServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { createServer as createTls, type TlsOptions, type Server as TlsServer } from "node:tls";
 import pino from "pino";
+import type { CredentialPort } from "../../src/gateway/credentials/index.ts";
 import { createGuard, type Ip, type Resolver } from "../../src/gateway/egress/guard/index.ts";
+import type { Inspection } from "../../src/gateway/egress/inspect/ports.ts";
 import type { ProxyLimits } from "../../src/gateway/egress/proxy/limits.ts";
 import type {
   Approver,
@@ -47,6 +51,10 @@ export interface HarnessOptions {
   audit?: AuditPort;
   inference?: InferencePort;
   programOf?: ProgramLookup;
+  inspection?: Inspection;
+  credentials?: CredentialPort;
+  /** Upstream speaks TLS on every port but 80. */
+  upstreamTls?: TlsOptions;
   limits?: Partial<ProxyLimits>;
   ownAddresses?: readonly string[];
   resolveTimeoutMs?: number;
@@ -79,9 +87,12 @@ export class Harness {
   readonly seen: Seen[] = [];
   readonly upstreamSockets: Socket[] = [];
   upstreamBytes = 0;
+  /** Bytes of TLS that upstream got, handshakes included. */
+  upstreamWire = 0;
   private readonly listeners = new Set<() => void>();
   private readonly upstream: Server;
   private readonly rawUpstream: RawServer | undefined;
+  private readonly tlsUpstream: TlsServer | undefined;
   private readonly server: EgressServer;
   private policy: CompiledPolicy;
   private grants: readonly Grant[];
@@ -113,6 +124,15 @@ export class Harness {
         this.upstreamBytes += piece.length;
       });
     });
+    if (options.upstreamTls) {
+      this.tlsUpstream = createTls(options.upstreamTls, (socket) => this.upstream.emit("connection", socket));
+      this.tlsUpstream.on("connection", (socket: Socket) => {
+        this.upstreamSockets.push(socket);
+        socket.on("data", (piece: Buffer) => {
+          this.upstreamWire += piece.length;
+        });
+      });
+    }
     const { raw } = options;
     if (raw) {
       this.rawUpstream = createRaw({ allowHalfOpen: true }, (socket) => {
@@ -154,12 +174,14 @@ export class Harness {
       connector: {
         dial: (address, port, signal) => {
           this.dials.push({ address: address.text, port });
-          return options.dial ? options.dial(address, port, signal) : this.dialUpstream(options.raw);
+          return options.dial ? options.dial(address, port, signal) : this.dialUpstream(options, port);
         },
       },
       ...(options.approver ? { approver: options.approver } : {}),
       ...(options.inference ? { inference: options.inference } : {}),
       ...(options.programOf ? { programOf: options.programOf } : {}),
+      ...(options.inspection ? { inspection: options.inspection } : {}),
+      ...(options.credentials ? { credentials: options.credentials } : {}),
       ...(options.limits ? { limits: options.limits } : {}),
     });
   }
@@ -170,6 +192,10 @@ export class Harness {
     await new Promise<void>((resolve) => harness.upstream.listen(join(harness.dir, "u.sock"), resolve));
     await new Promise<void>((resolve) => {
       if (harness.rawUpstream) harness.rawUpstream.listen(join(harness.dir, "r.sock"), resolve);
+      else resolve();
+    });
+    await new Promise<void>((resolve) => {
+      if (harness.tlsUpstream) harness.tlsUpstream.listen(join(harness.dir, "t.sock"), resolve);
       else resolve();
     });
     await new Promise<void>((resolve) => harness.server.listen(harness.path, resolve));
@@ -183,6 +209,11 @@ export class Harness {
     for (const listener of this.listeners) listener();
   }
 
+  /** Takes WebSocket handshakes. */
+  onUpgrade(take: (req: IncomingMessage, socket: Duplex) => void): void {
+    this.upstream.on("upgrade", take);
+  }
+
   /** A client of the sandbox. */
   client(): Client {
     return new Client(this.path);
@@ -193,15 +224,17 @@ export class Harness {
     this.server.close();
     this.server.closeAllConnections();
     this.rawUpstream?.close();
+    this.tlsUpstream?.close();
     this.upstream.close();
     this.upstream.closeAllConnections();
     for (const socket of this.upstreamSockets) socket.destroy();
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  private dialUpstream(raw: HarnessOptions["raw"]): Promise<Socket> {
+  private dialUpstream({ raw, upstreamTls }: HarnessOptions, port: number): Promise<Socket> {
+    const name = raw ? "r.sock" : upstreamTls && port !== 80 ? "t.sock" : "u.sock";
     return new Promise((resolve, reject) => {
-      const socket = connect({ path: join(this.dir, raw ? "r.sock" : "u.sock"), allowHalfOpen: true });
+      const socket = connect({ path: join(this.dir, name), allowHalfOpen: true });
       socket.once("connect", () => resolve(socket));
       socket.once("error", reject);
     });
@@ -216,8 +249,9 @@ export class Client {
   ended = false;
   private waiting: (() => void)[] = [];
 
-  constructor(path: string) {
-    this.socket = connect({ path, allowHalfOpen: true });
+  /** Dials a path, or takes what was dialled already. */
+  constructor(at: string | Socket) {
+    this.socket = typeof at === "string" ? connect({ path: at, allowHalfOpen: true }) : at;
     const wake = () => {
       for (const go of this.waiting.splice(0)) go();
     };

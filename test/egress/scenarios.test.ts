@@ -251,7 +251,7 @@ describe("egress scenarios", () => {
     });
   });
 
-  it("tls-5: what is behind an uninspected name can't be seen (documented); an endpoint to be inspected is never tunnelled blind", async () => {
+  it("tls-5: what is behind an uninspected name can't be seen (documented); without an inspector an endpoint to be inspected is refused, never tunnelled blind", async () => {
     const judged = policyOf(
       "version: 1\nnetwork_policies: { a: { endpoints: [{ host: api.example.com, port: 443, protocol: rest, enforcement: enforce, access: read-only }] } }",
     );

@@ -23,6 +23,7 @@ import { type GuestPaths, type StartConfig, staged } from "./paths.ts";
 import { killAgent } from "./processes.ts";
 import type { AgentState } from "./protocol.ts";
 import { seedHome } from "./seed.ts";
+import { gatewayWasHere, trustEnv } from "./trust.ts";
 
 /** What others want to hear. */
 export interface AgentListener {
@@ -115,6 +116,7 @@ export class Agent {
     // Fails here when a leftover of a killed agent still holds the port or the state directory.
     killAgent(this.#start.bootId);
     seedHome(this.#paths, this.#start);
+    await gatewayWasHere(this.#paths);
     const token = randomBytes(24).toString("hex");
     this.#writeConfig(token);
     const child = this.#spawn();
@@ -146,7 +148,7 @@ export class Agent {
     this.#tail = "";
     const child = spawn(command, args, {
       cwd: this.#paths.workspace,
-      env: agentEnv(this.#start, this.#paths),
+      env: { ...agentEnv(this.#start, this.#paths), ...trustEnv(this.#paths) },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });

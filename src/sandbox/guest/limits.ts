@@ -2,6 +2,8 @@
 export const LIMITS = {
   /** From start of the agent's process to a finished login. The host gives up on a turn earlier, this ends a hung start. */
   start: 120_000,
+  /** A start waits this long for the gateway's socket, so as to find what it wrote beside it. */
+  gatewayWait: 1_500,
   /** The warm-up turn. */
   warmup: 30_000,
   /** How often readiness is asked. */

@@ -14,6 +14,8 @@ export interface GuestPaths {
   state: string;
   egressSocket: string;
   controlSocket: string;
+  /** What the gateway wrote for this sandbox: certificates to trust, placeholders. Read-only. */
+  trust: string;
   /** Read-only, made by the launcher at each start. */
   config: string;
   node: string;
@@ -32,6 +34,7 @@ export const DEFAULT_PATHS: GuestPaths = {
   state: "/home/sandbox/.openclaw",
   egressSocket: "/run/nemoclaw/egress/egress.sock",
   controlSocket: "/run/nemoclaw/control/control.sock",
+  trust: "/run/nemoclaw/egress/trust",
   config: "/run/nemoclaw/config",
   node: "/opt/node/bin/node",
   agentPackage: "/opt/openclaw/node_modules/openclaw",

@@ -11,6 +11,7 @@ import { type GuestPaths, type StartConfig, staged } from "./paths.ts";
 import { killAgent } from "./processes.ts";
 import { agentSession } from "./run-warm.ts";
 import { seedHome } from "./seed.ts";
+import { trustEnv } from "./trust.ts";
 import type { LastEvent, Turn } from "./turn.ts";
 
 const OUTPUT = 4 * 1024 * 1024;
@@ -44,7 +45,7 @@ export async function runOneshot(turn: Turn, start: StartConfig, paths: GuestPat
   const [command, args] = staged(paths, argv);
   const child = spawn(command, args, {
     cwd: paths.workspace,
-    env: agentEnv(start, paths),
+    env: { ...agentEnv(start, paths), ...trustEnv(paths) },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });

@@ -152,7 +152,11 @@ function take(chunk: Record<string, unknown>, done: Completion, onDelta: (text: 
 
 function tunnel(proxy: URL, target: string, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const call = request({ host: proxy.hostname, port: proxy.port, method: "CONNECT", path: target, signal });
+    const call = request({
+      ...{ host: proxy.hostname, port: proxy.port, method: "CONNECT", path: target, signal },
+      // As undici does; Node's own would name the proxy.
+      headers: { host: target },
+    });
     call.on("connect", (response, socket, head) => {
       if (response.statusCode !== 200) {
         socket.destroy();

@@ -2,7 +2,10 @@
  * What the parts of the proxy share about one client and about all clients of one sandbox. Types only.
  */
 import type { Socket } from "node:net";
+import type { CredentialPort } from "../../credentials/ports.ts";
 import type { Authority } from "../guard/index.ts";
+import type { KeptUpstream } from "../inspect/kept.ts";
+import type { Inspection } from "../inspect/ports.ts";
 import type { Gatekeeper } from "./gatekeeper.ts";
 import type { ProxyLimits } from "./limits.ts";
 import type { OpenSet } from "./open.ts";
@@ -17,6 +20,9 @@ export interface Shared {
   readonly open: OpenSet;
   readonly inference?: InferencePort;
   readonly programOf?: ProgramLookup;
+  /** Without it, what must be inspected is refused. */
+  readonly inspection?: Inspection;
+  readonly credentials?: CredentialPort;
 }
 
 /** One client. */
@@ -37,6 +43,8 @@ export interface Inside {
   readonly granted: boolean;
   /** The tunnel's upstream, not yet used. Taken by the first request. */
   upstream?: Socket | undefined;
+  /** Inspected TLS: upstream of the last request, free again. */
+  kept?: KeptUpstream | undefined;
 }
 
 /** CONNECT's yes. */

@@ -51,7 +51,9 @@ export async function serveRequests(client: Client, shared: Shared, inside?: Ins
         socket.write(ESTABLISHED);
         return handOver(client, shared, true);
       }
-      return openTunnel(client, target.value, shared, end, (within) => serveRequests(client, shared, within));
+      return openTunnel(client, target.value, shared, end, (within, inner) =>
+        serveRequests(inner, shared, within),
+      );
     }
     const framing = framingOf(head);
     if (!framing.ok) return end(badRequest(framing.fault));

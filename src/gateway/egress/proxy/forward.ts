@@ -5,7 +5,10 @@
  */
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { canBeScrubbed } from "../../credentials/answer.ts";
+import type { CredentialUse, CredentialVerdict } from "../../credentials/ports.ts";
 import { formatAuthority } from "../guard/index.ts";
+import { keep, takeKept, watchRelease } from "../inspect/kept.ts";
 import { sendBody } from "./body.ts";
 import type { Client, Inside, Shared } from "./client.ts";
 import { endToEnd, type Framing } from "./framing.ts";
@@ -34,7 +37,8 @@ export async function forward(
   const { gatekeeper, open } = shared;
   const upgrade = isWebSocket(head);
   const { path, barePath, encodedSlash, search } = target.path;
-  const predialled = inside?.upstream?.destroyed === false ? inside.upstream : undefined;
+  const kept = takeKept(inside, head.method, framing);
+  const predialled = inside?.upstream?.destroyed === false ? inside.upstream : kept?.socket;
   const wanted: Wanted = {
     authority: target.authority,
     scheme: inside?.tls ? "https" : "http",
@@ -51,10 +55,32 @@ export async function forward(
     },
   };
   const started = performance.now();
+  const credential = judgeUse(shared, {
+    authority: target.authority,
+    inspected: inside?.tls === true,
+    ...{ method: head.method, path, barePath, target: `${path}${search}`, headers: head.headers },
+  });
+  if (credential.kind === "refused") {
+    const { decision, hash } = gatekeeper.decide(wanted);
+    const row = { ...gatekeeper.row(wanted, decision, hash), reason: credential.reason };
+    const answer = reply("credential_endpoint_mismatch");
+    return {
+      kind: "refused",
+      reply: (await gatekeeper.refuse({ ...row, credential: credential.name }, answer)).reply,
+    };
+  }
   const left = client.reader.watchEnd(client.gone);
-  const admitted = await gatekeeper.admit(wanted, client.gone, left.signal);
+  const asked = await gatekeeper.admit(wanted, client.gone, left.signal);
   left.stop();
-  if (!admitted.ok) return { kind: "refused", reply: admitted.reply };
+  if (!asked.ok) {
+    kept?.socket.destroy();
+    return { kind: "refused", reply: asked.reply };
+  }
+  const facts = {
+    ...(credential.kind === "put" ? { credential: credential.name } : {}),
+    ...(kept?.address === undefined ? {} : { address: kept.address }),
+  };
+  const admitted = { ...asked, row: { ...asked.row, ...facts } };
   if (inside) inside.upstream = undefined;
   const dialled = predialled
     ? await gatekeeper.record(predialled, named(admitted))
@@ -74,13 +100,35 @@ export async function forward(
       client.socket.destroy();
     },
   });
+  let { row } = admitted;
+  let stays = false;
+  const [up, down] = [socket.bytesWritten, socket.bytesRead];
   try {
-    return await exchange(client, head, target, framing, upgrade, socket, shared);
+    const upstream =
+      inside?.tls && !kept
+        ? await shared.inspection!.secure(socket, target.authority, client.gone, shared.limits.dialMs)
+        : { ok: true as const, socket };
+    if (!upstream.ok) {
+      row = { ...row, reason: `${upstream.code}: ${upstream.detail}` };
+      return { kind: "refused", reply: reply(upstream.code) };
+    }
+    const request = { head, target, framing, upgrade, tls: inside?.tls === true, credential };
+    const released = watchRelease(upstream.socket);
+    const outcome = await exchange(client, request, upstream.socket, shared);
+    if (inside?.tls && outcome.kind === "next" && (await released()) && !client.gone.aborted) {
+      inside.kept = keep(upstream.socket, kept?.address ?? dialled.address);
+      stays = inside.kept !== undefined;
+    }
+    const ended = kept && outcome.kind === "refused" && outcome.reply.code === "upstream_unreachable";
+    if (!ended || admitted.decision.layer !== "standing") return outcome;
   } finally {
     remove();
-    gatekeeper.closed(admitted, socket.bytesWritten, socket.bytesRead, performance.now() - started);
-    socket.destroy();
+    const [bytesUp, bytesDown] = [socket.bytesWritten - up, socket.bytesRead - down];
+    gatekeeper.closed({ ...admitted, row }, bytesUp, bytesDown, performance.now() - started);
+    if (!stays) socket.destroy();
   }
+  // The connection ended while it waited, and nothing came of the request: it goes once more, on one of its own.
+  return forward(client, head, target, framing, shared, inside);
 }
 
 type Ending =
@@ -88,32 +136,42 @@ type Ending =
   | { readonly kind: "upgrade"; readonly message: IncomingMessage; readonly rest: Buffer }
   | { readonly kind: "failed" | "timeout" | "gone" | "malformed" | "truncated" };
 
-async function exchange(
-  client: Client,
-  head: RequestHead,
-  target: RequestTarget,
-  framing: Framing,
-  upgrade: boolean,
-  socket: Socket,
-  shared: Shared,
-): Promise<Outcome> {
+/** A request that may go. */
+interface Going {
+  readonly head: RequestHead;
+  readonly target: RequestTarget;
+  readonly framing: Framing;
+  readonly upgrade: boolean;
+  readonly tls: boolean;
+  readonly credential: Exclude<CredentialVerdict, { kind: "refused" }>;
+}
+
+async function exchange(client: Client, going: Going, socket: Socket, shared: Shared): Promise<Outcome> {
   const { limits } = shared;
+  const { head, target, framing, upgrade, credential } = going;
+  const scrubber = credential.kind === "put" ? credential.scrubber : undefined;
   if (membersOf(head.headers, "expect").includes("100-continue"))
     client.socket.write("HTTP/1.1 100 Continue\r\n\r\n");
   const upstream = httpRequest({
     createConnection: () => socket,
     method: head.method,
     path: `${target.path.path}${target.path.search}`,
-    headers: upstreamHeaders(head, target, framing, upgrade).flat() as unknown as Record<string, string>,
+    headers: upstreamHeaders(going).flat() as unknown as Record<string, string>,
     setHost: false,
     insecureHTTPParser: false,
     maxHeaderSize: 64 * 1024,
   });
+  // Without an agent Node's client would end the socket with the answer; this leaves it to us (kept.ts).
+  upstream.shouldKeepAlive = going.tls;
   const body = sendBody(client.reader, framing, upstream);
   const ending = await waitForAnswer(upstream, body, client.gone, limits.responseMs);
   switch (ending.kind) {
     case "response": {
-      const whole = await sendResponse(client, head, ending.message, limits.idleMs);
+      if (scrubber && !canBeScrubbed(ending.message, head.method)) {
+        upstream.destroy();
+        return { kind: "refused", reply: reply("response_unscrubbable") };
+      }
+      const whole = await sendResponse(client, head, ending.message, limits.idleMs, scrubber);
       if (!whole) return { kind: "broken" };
       const sent = await Promise.race([body, Promise.resolve("pending" as const)]);
       const keep =
@@ -122,6 +180,7 @@ async function exchange(
       return { kind: keep ? "next" : "close" };
     }
     case "upgrade":
+      if (scrubber) return { kind: "refused", reply: reply("response_unscrubbable") };
       return switchProtocols(client, ending.message, ending.rest, socket, upgrade, limits.idleMs);
     case "malformed":
       upstream.destroy();
@@ -168,19 +227,21 @@ function waitForAnswer(
   });
 }
 
+const NO_CREDENTIAL = { kind: "none" } as const;
+
+function judgeUse({ credentials }: Shared, use: CredentialUse): CredentialVerdict {
+  return credentials?.judge(use) ?? NO_CREDENTIAL;
+}
+
 /** What upstream is told: end-to-end headers, one Host, our own framing. */
-function upstreamHeaders(
-  head: RequestHead,
-  target: RequestTarget,
-  framing: Framing,
-  upgrade: boolean,
-): HeaderLine[] {
-  const kept = endToEnd(head.headers).filter(([name]) => !/^(host|content-length|expect)$/i.test(name));
-  const lines: HeaderLine[] = [["Host", formatAuthority(target.authority, 80)], ...kept];
+function upstreamHeaders({ head, target, framing, upgrade, tls, credential }: Going): HeaderLine[] {
+  const headers = credential.kind === "put" ? credential.headers : head.headers;
+  const kept = endToEnd(headers).filter(([name]) => !/^(host|content-length|expect)$/i.test(name));
+  const lines: HeaderLine[] = [["Host", formatAuthority(target.authority, tls ? 443 : 80)], ...kept];
   if (framing.kind === "length") lines.push(["Content-Length", String(framing.length)]);
   if (framing.kind === "chunked") lines.push(["Transfer-Encoding", "chunked"]);
   if (upgrade) lines.push(["Connection", "Upgrade"], ["Upgrade", "websocket"]);
-  else lines.push(["Connection", "close"]);
+  else lines.push(["Connection", tls ? "keep-alive" : "close"]);
   return lines;
 }
 

@@ -143,7 +143,10 @@ export class Gatekeeper {
    * Dials the checked addresses in order, within one time limit, and writes the allow row before handing the socket
    * out: nobody can send a byte that isn't on record.
    */
-  async dial(admitted: Admitted, signal: AbortSignal): Promise<{ ok: true; socket: Socket } | Refused> {
+  async dial(
+    admitted: Admitted,
+    signal: AbortSignal,
+  ): Promise<{ ok: true; socket: Socket; address?: string } | Refused> {
     const { connector, limits, audit } = this.options;
     const { row, addresses } = admitted;
     const giveUp = new AbortController();
@@ -161,7 +164,8 @@ export class Gatekeeper {
         const socket = await connector.dial(address, row.port, giveUp.signal).catch(() => undefined);
         if (!socket) continue;
         socket.on("error", () => socket.destroy());
-        return await this.record(socket, { ...named(admitted), address: address.text }, audit);
+        const recorded = await this.record(socket, { ...named(admitted), address: address.text }, audit);
+        return recorded.ok ? { ...recorded, address: address.text } : recorded;
       }
     } finally {
       clearTimeout(timer);
@@ -178,13 +182,23 @@ export class Gatekeeper {
     socket: Socket,
     row: AuditRow,
     audit = this.options.audit,
-  ): Promise<{ ok: true; socket: Socket } | Refused> {
+  ): Promise<{ ok: true; socket: Socket; address?: string } | Refused> {
     try {
       await audit.decided(row);
       return { ok: true, socket };
     } catch {
       socket.destroy();
       return { ok: false, reply: reply("audit_unavailable") };
+    }
+  }
+
+  /** The allow row of a tunnel for which nothing is dialled yet; false when it can't be written. */
+  async recordAlone(row: AuditRow): Promise<boolean> {
+    try {
+      await this.options.audit.decided(row);
+      return true;
+    } catch {
+      return false;
     }
   }
 

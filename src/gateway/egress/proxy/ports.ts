@@ -80,6 +80,8 @@ export interface AuditRow {
   readonly policyHash?: string;
   readonly address?: string;
   readonly sni?: string | null;
+  /** Name of the credential that was put in, or that a placeholder named. */
+  readonly credential?: string;
   readonly approvalId?: string;
   readonly decidedBy?: string;
   readonly bytesUp?: number;

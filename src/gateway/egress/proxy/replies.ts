@@ -18,7 +18,10 @@ export type ReplyCode =
   | "header_timeout"
   | "upstream_unreachable"
   | "upstream_timeout"
+  | "upstream_tls_invalid"
   | "inspection_unavailable"
+  | "credential_endpoint_mismatch"
+  | "response_unscrubbable"
   | "audit_unavailable"
   | "unavailable";
 
@@ -81,10 +84,27 @@ const TABLE: Record<ReplyCode, { status: number; detail: string; guidance?: stri
   header_timeout: { status: 408, detail: "The request's header did not arrive in time." },
   upstream_unreachable: { status: 502, detail: "The destination could not be reached." },
   upstream_timeout: { status: 504, detail: "The destination did not answer in time." },
+  upstream_tls_invalid: {
+    status: 502,
+    detail: "The destination's TLS certificate is not valid for it, so nothing was sent.",
+    guidance: GO_ON,
+  },
   inspection_unavailable: {
     status: 403,
     detail: "Requests to this destination must be inspected, and this gateway can't do that here.",
     guidance: GO_ON,
+  },
+  credential_endpoint_mismatch: {
+    status: 403,
+    detail:
+      "A credential's placeholder may only be sent to the destination that the credential is for, in its own header.",
+    guidance:
+      "Send the placeholder only where the credential belongs, or ask the operator to change its binding.",
+  },
+  response_unscrubbable: {
+    status: 502,
+    detail: "The answer came in a form that can't be searched for the credential, and was not passed on.",
+    guidance: "Ask for it whole and uncompressed, or without the credential.",
   },
   audit_unavailable: {
     status: 503,

@@ -3,7 +3,9 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import type { Logger } from "../../../lib/logging.ts";
+import type { CredentialPort } from "../../credentials/ports.ts";
 import type { Guard } from "../guard/index.ts";
+import type { Inspection } from "../inspect/ports.ts";
 import type { Shared } from "./client.ts";
 import { serveConnection } from "./connection.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
@@ -32,6 +34,8 @@ export interface EgressOptions {
   readonly connector?: Connector;
   readonly inference?: InferencePort;
   readonly programOf?: ProgramLookup;
+  readonly inspection?: Inspection;
+  readonly credentials?: CredentialPort;
   readonly limits?: Partial<ProxyLimits>;
 }
 
@@ -58,6 +62,8 @@ export function createEgressServer(options: EgressOptions): EgressServer {
     open,
     ...(options.inference ? { inference: options.inference } : {}),
     ...(options.programOf ? { programOf: options.programOf } : {}),
+    ...(options.inspection ? { inspection: options.inspection } : {}),
+    ...(options.credentials ? { credentials: options.credentials } : {}),
   };
 
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {

@@ -3,6 +3,7 @@
  * afterwards is either opaque (TLS to the named host) or requests that are judged one by one.
  */
 import type { Authority } from "../guard/index.ts";
+import { serveInspected } from "../inspect/tunnel.ts";
 import { type Client, ESTABLISHED, type Inside, type Shared } from "./client.ts";
 import { judgeFirstBytes } from "./first-bytes.ts";
 import { relay } from "./relay.ts";
@@ -17,7 +18,7 @@ export async function openTunnel(
   authority: Authority,
   shared: Shared,
   end: (answer: Reply) => void,
-  serve: (inside: Inside) => Promise<void>,
+  serve: (inside: Inside, inner: Client) => Promise<void>,
 ): Promise<void> {
   const { socket, reader, program } = client;
   const { gatekeeper, limits, open } = shared;
@@ -35,6 +36,11 @@ export async function openTunnel(
   const admitted = await gatekeeper.admit(wanted, left.signal, left.signal);
   if (!admitted.ok) return refuse(admitted.reply);
   const { decision, until } = admitted;
+  if (decision.inspect && shared.inspection) {
+    left.stop();
+    const tunnel = { authority, wanted, admitted, inspection: shared.inspection };
+    return serveInspected(client, tunnel, shared, refuse, (inner, inside) => serve(inside, inner));
+  }
   if (decision.inspect && authority.port === TLS_PORT) {
     return refuse(
       (
@@ -50,10 +56,13 @@ export async function openTunnel(
   if (!dialled.ok) return refuse(dialled.reply);
   const upstream = dialled.socket;
 
+  let blind = false;
   let settled = decision.layer === "standing" || decision.layer === "session";
   const remove = open.add({
     allowed: () => {
       const now = gatekeeper.decide(wanted).decision;
+      // What is to be judged request by request from now on can't go on unseen.
+      if (blind && now.inspect && !now.opaque) return false;
       if (now.verdict === "allow") settled = true;
       // What a person let through just now may not have become a rule or grant yet; once it has, that decides.
       return now.verdict === "allow" || (now.verdict === "ask" && !settled);
@@ -84,7 +93,7 @@ export async function openTunnel(
     const first = await judgeFirstBytes(reader, authority, decision, limits);
     if (first.kind === "http") {
       const inside: Inside = { authority, tls: false, granted: decision.layer !== "standing", upstream };
-      return serve(inside);
+      return serve(inside, client);
     }
     if (first.kind !== "tls" || decision.inspect) {
       const reason =
@@ -103,6 +112,7 @@ export async function openTunnel(
       return;
     }
   }
+  blind = true;
   reader.release();
   await relay(socket, upstream, limits.idleMs);
 }

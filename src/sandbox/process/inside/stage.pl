@@ -79,7 +79,8 @@ sub landlock {
     my %may = (
         (map { $_ => $all } qw(/home/sandbox /tmp /dev/shm)),
         (map { $_ => $READ | $EXEC } qw(/usr /opt /bin /sbin /lib /lib64)),
-        (map { $_ => $READ } qw(/etc /run/nemoclaw/config)),
+        # egress/trust: certificates and placeholders that the gateway wrote; the socket beside it stays out of reach.
+        (map { $_ => $READ } qw(/etc /run/nemoclaw/config /run/nemoclaw/egress/trust)),
         # /proc: own oom_score_adj is written by OpenClaw for its tools; PID 1's files stay shut by the ptrace rule.
         '/proc' => $READ | $WRITE,
         '/dev'  => $READ | $WRITE | $IOCTL,
