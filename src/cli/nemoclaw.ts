@@ -1,5 +1,7 @@
 /** The command `nemoclaw`: one file per subcommand in `commands/`, loaded only when it is used. */
 import { Command, CommanderError } from "commander";
+import { approvalsCommand, rulesCommand } from "./commands/approvals.ts";
+import { credentialsCommand } from "./commands/credentials.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { policyCommand } from "./commands/policy.ts";
 import { policyAddCommand, policyListCommand, policyRemoveCommand } from "./commands/policy-presets.ts";
@@ -7,6 +9,7 @@ import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { stopCommand } from "./commands/stop.ts";
 import { EXIT, report } from "./io.ts";
+import { askGateway } from "./policy/target.ts";
 import { version } from "./version.ts";
 
 const program = new Command("nemoclaw")
@@ -38,6 +41,9 @@ for (const command of [
   policyListCommand(),
   policyAddCommand(),
   policyRemoveCommand(),
+  approvalsCommand(),
+  rulesCommand(),
+  credentialsCommand(askGateway),
 ])
   program.addCommand(command.exitOverride());
 

@@ -1,6 +1,7 @@
 /** The command `openshell`: one file per subcommand in `commands/openshell/`. */
 import { Command, CommanderError } from "commander";
 import { openshellPolicyCommand } from "./commands/openshell/policy.ts";
+import { termCommand } from "./commands/openshell/term.ts";
 import { EXIT, report } from "./io.ts";
 import { version } from "./version.ts";
 
@@ -15,11 +16,12 @@ const program = new Command("openshell")
 Examples:
   openshell policy apply -f custom-policy.yaml
   openshell policy get --full
+  openshell term             what agents want to reach, allowed or denied by a key
   nemoclaw status            sandboxes' protections, processes, Redis
 
 Exit codes: 0 done · 1 failed · 2 wrong usage · 3 not running · 124 not in time`,
   );
-program.addCommand(openshellPolicyCommand().exitOverride());
+for (const command of [openshellPolicyCommand(), termCommand()]) program.addCommand(command.exitOverride());
 
 try {
   await program.parseAsync();

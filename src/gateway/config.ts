@@ -63,5 +63,7 @@ export const EgressConfig = z.strictObject({
   policyFile: z.string().refine(isAbsolute, "expected an absolute path").optional(),
   /** Who is asked for addresses. Absent: the system's name servers. */
   nameServers: z.array(NameServer).min(1).max(8).optional(),
+  /** PEM file of further authorities that inspected upstreams may be signed by (a company's own). */
+  caFile: z.string().refine(isAbsolute, "expected an absolute path").optional(),
 });
 export type EgressConfig = z.infer<typeof EgressConfig>;

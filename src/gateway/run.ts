@@ -3,31 +3,17 @@
  * and lets out what policy or a person allows. Holds the model keys; must never hold a bot token, speak to a chat or
  * create a sandbox.
  */
-import { Fault } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
 import type { Paths } from "../lib/paths.ts";
-import type { ApprovalPort } from "../store/index.ts";
-import type { AdminMethods } from "./admin/methods.ts";
-import { serveAdmin } from "./admin/server.ts";
-import { Approvals, type ApprovalsOptions, approvalMethods } from "./approvals/index.ts";
 import type { InferenceConfig } from "./config.ts";
 import { createGuard, type Resolver, systemResolver } from "./egress/guard/index.ts";
-import { type AuditPort, createEgressServer, type PolicyPort } from "./egress/proxy/index.ts";
+import { createEgressServer, type PolicyPort } from "./egress/proxy/index.ts";
 import { InferenceRouter, type RouterOptions } from "./inference/router.ts";
 import { inferenceServer } from "./inference/server.ts";
 import { compilePolicy } from "./policy/index.ts";
-import { type Policies, type PoliciesOptions, startPolicies } from "./policy/live/index.ts";
 import type { LauncherPort, ProfilesPort, TurnsPort, UsagePort } from "./ports.ts";
 import { EgressSockets } from "./sockets.ts";
-
-/** What egress needs beyond the model. */
-export interface EgressSettings {
-  policies: Omit<PoliciesOptions, "policyFile" | "logger" | "approvals">;
-  approvals: ApprovalPort;
-  approvalLimits?: ApprovalsOptions["limits"];
-  /** DNS; default: this host's. */
-  resolver?: Resolver;
-}
+import { type EgressSettings, logAudit, openWay } from "./way.ts";
 
 /** What the process is given. */
 export interface GatewayOptions {
@@ -54,13 +40,6 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** Egress, put together. */
-interface Way {
-  policies: Policies;
-  approvals: Approvals;
-  close(): Promise<void>;
-}
-
 const NOTHING = compilePolicy({ hash: "model-only", fallback: "deny", rules: [], denials: [] });
 
 /** No rule at all: only the model can be reached. */
@@ -82,8 +61,8 @@ export async function runGateway(options: GatewayOptions): Promise<Gateway> {
     ...(options.env ? { env: options.env } : {}),
     ...(options.timeouts ? { timeouts: options.timeouts } : {}),
   });
-  const audit = logAudit(logger);
-  const way = egress && (await openWay(options, egress));
+  const way = egress && (await openWay({ paths, logger, turns, egress }));
+  const audit = way?.audit ?? logAudit(logger);
   const guard = createGuard({
     resolver: egress?.resolver ?? systemResolver(egress?.policies.config.nameServers),
   });
@@ -99,12 +78,13 @@ export async function runGateway(options: GatewayOptions): Promise<Gateway> {
         audit,
         logger,
         inference: inferenceServer(sandboxId, router),
-        ...(way ? { approver: way.approvals.of(sandboxId).desk } : {}),
+        ...way?.partsOf(sandboxId),
         programOf: (port) => launcher.programOf(sandboxId, port).catch(() => undefined),
       }),
+    ...(way ? { prepare: (sandboxId, dir) => way.prepare(sandboxId, dir) } : {}),
     forget(sandboxId) {
       router.forget(sandboxId);
-      way?.approvals.forget(sandboxId);
+      way?.forget(sandboxId);
     },
   });
   const update: Parameters<LauncherPort["watch"]>[0] = (sandboxId, info) => sockets.update(sandboxId, info);
@@ -119,49 +99,4 @@ export async function runGateway(options: GatewayOptions): Promise<Gateway> {
       await launcher.close();
     },
   };
-}
-
-/** Policies, approvals and the operator's door to both. */
-async function openWay({ paths, logger, turns }: GatewayOptions, egress: EgressSettings): Promise<Way> {
-  const approvals = new Approvals({
-    store: egress.approvals,
-    turns,
-    logger,
-    note: (kind, fields) => logger.info({ audit: kind, ...fields }, kind),
-    ...(egress.approvalLimits ? { limits: egress.approvalLimits } : {}),
-  });
-  const policies = await startPolicies({
-    ...egress.policies,
-    policyFile: paths.policyFile,
-    logger,
-    approvals: (sandboxId) => approvals.of(sandboxId).view,
-  });
-  await approvals.start();
-  const methods = merged(policies.methods, approvalMethods(approvals, egress.approvals));
-  const admin = await serveAdmin(paths.adminSocket, methods, logger);
-  return {
-    policies,
-    approvals,
-    async close() {
-      await admin.close();
-      await approvals.close();
-      await policies.close();
-    },
-  };
-}
-
-/** One table of all parts' methods; two of one name is a mistake of ours. */
-function merged(...tables: AdminMethods[]): AdminMethods {
-  const all: Record<string, AdminMethods[string]> = {};
-  for (const [name, method] of tables.flatMap((table) => Object.entries(table))) {
-    if (all[name]) throw new Fault({ code: "admin-method-twice", message: `two admin methods are ${name}` });
-    all[name] = method;
-  }
-  return all;
-}
-
-/** Rows into the log. */
-function logAudit(logger: Logger): AuditPort {
-  const write = (row: object) => logger.info({ audit: "egress", ...row }, "egress");
-  return { decided: write, closed: write };
 }

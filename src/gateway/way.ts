@@ -1,0 +1,121 @@
+/**
+ * The way out, put together: policies in force, people's approvals, inspection, credentials, audit, and the operator's
+ * door to all of them. What one sandbox's proxy needs of it is `partsOf`.
+ */
+import { join } from "node:path";
+import { Fault } from "../lib/errors.ts";
+import type { Logger } from "../lib/logging.ts";
+import type { Paths } from "../lib/paths.ts";
+import type { ApprovalPort } from "../store/index.ts";
+import type { AdminMethods } from "./admin/methods.ts";
+import { serveAdmin } from "./admin/server.ts";
+import { Approvals, type ApprovalsOptions, approvalMethods } from "./approvals/index.ts";
+import { basicLabels, CredentialStore, credentialMethods } from "./credentials/index.ts";
+import type { Resolver } from "./egress/guard/index.ts";
+import { Inspector } from "./egress/inspect/inspector.ts";
+import type { AuditPort, EgressOptions } from "./egress/proxy/index.ts";
+import { type Policies, type PoliciesOptions, startPolicies } from "./policy/live/index.ts";
+import type { TurnsPort } from "./ports.ts";
+
+/** What egress needs beyond the model. */
+export interface EgressSettings {
+  policies: Omit<PoliciesOptions, "policyFile" | "logger" | "approvals">;
+  approvals: ApprovalPort;
+  approvalLimits?: ApprovalsOptions["limits"];
+  /** DNS; default: this host's. */
+  resolver?: Resolver;
+}
+
+/** The open way. */
+export interface Way {
+  readonly policies: Policies;
+  readonly audit: AuditPort;
+  /** Parts of one sandbox's proxy. */
+  partsOf(sandboxId: string): Pick<EgressOptions, "approver" | "inspection" | "credentials">;
+  /** Puts what the sandbox's programs may read into its egress directory. */
+  prepare(sandboxId: string, egressDir: string): void;
+  forget(sandboxId: string): void;
+  close(): Promise<void>;
+}
+
+/** Opens it; resolves when the operator's door is open too. */
+export async function openWay(options: {
+  paths: Paths;
+  logger: Logger;
+  turns: TurnsPort;
+  egress: EgressSettings;
+}): Promise<Way> {
+  const { paths, logger, turns, egress } = options;
+  const secrets = paths.secrets("gateway");
+  const operatorCaFile = egress.policies.config.caFile;
+  const inspector = new Inspector({
+    dir: join(secrets, "ca"),
+    logger,
+    ...(operatorCaFile ? { operatorCaFile } : {}),
+  });
+  const credentials = new CredentialStore({
+    dir: join(secrets, "credentials"),
+    logger,
+    labelsOf: basicLabels,
+  });
+  const approvals = new Approvals({
+    store: egress.approvals,
+    turns,
+    logger,
+    note: (kind, fields) => logger.info({ audit: kind, ...fields }, kind),
+    ...(egress.approvalLimits ? { limits: egress.approvalLimits } : {}),
+  });
+  const policies = await startPolicies({
+    ...egress.policies,
+    policyFile: paths.policyFile,
+    logger,
+    approvals: (sandboxId) => approvals.of(sandboxId).view,
+  });
+  await approvals.start();
+  const methods = merged(
+    policies.methods,
+    approvalMethods(approvals, egress.approvals),
+    credentialMethods(credentials),
+  );
+  const admin = await serveAdmin(paths.adminSocket, methods, logger);
+  return {
+    policies,
+    audit: logAudit(logger),
+    partsOf: (sandboxId) => ({
+      approver: approvals.of(sandboxId).desk,
+      inspection: inspector.forSandbox(sandboxId),
+      credentials: credentials.forSandbox(sandboxId),
+    }),
+    prepare(sandboxId, egressDir) {
+      inspector.prepare(sandboxId, egressDir);
+      credentials.prepare(sandboxId, egressDir);
+    },
+    forget(sandboxId) {
+      approvals.forget(sandboxId);
+      inspector.forget(sandboxId);
+      credentials.forget(sandboxId);
+    },
+    async close() {
+      await admin.close();
+      await approvals.close();
+      await policies.close();
+      inspector.close();
+    },
+  };
+}
+
+/** Rows into the log. */
+export function logAudit(logger: Logger): AuditPort {
+  const write = (row: object) => logger.info({ audit: "egress", ...row }, "egress");
+  return { decided: write, closed: write };
+}
+
+/** One table of all parts' methods; two of one name is a mistake of ours. */
+function merged(...tables: AdminMethods[]): AdminMethods {
+  const all: Record<string, AdminMethods[string]> = {};
+  for (const [name, method] of tables.flatMap((table) => Object.entries(table))) {
+    if (all[name]) throw new Fault({ code: "admin-method-twice", message: `two admin methods are ${name}` });
+    all[name] = method;
+  }
+  return all;
+}
