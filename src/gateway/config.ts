@@ -59,6 +59,11 @@ const NameServer = z.string().refine((text) => {
 export const EgressConfig = z.strictObject({
   /** A destination that no rule names: hold the connection and ask in the chat, or deny at once. */
   unknown: z.enum(["ask", "deny"]).default("ask"),
+  /**
+   * Seconds that a connection is held while a person is asked. Default: below the time-outs of the clients that agents
+   * use (docs/approvals.md has the table).
+   */
+  holdSeconds: z.number().min(1).max(45).optional(),
   /** The default policy as a file that is watched. Absent: NEMOCLAW_HOME/policy.yaml, if it is there. */
   policyFile: z.string().refine(isAbsolute, "expected an absolute path").optional(),
   /** Who is asked for addresses. Absent: the system's name servers. */

@@ -6,7 +6,7 @@
 import type { Logger } from "../lib/logging.ts";
 import type { Paths } from "../lib/paths.ts";
 import type { InferenceConfig } from "./config.ts";
-import { createGuard, type Resolver, systemResolver } from "./egress/guard/index.ts";
+import { createGuard, systemResolver } from "./egress/guard/index.ts";
 import { createEgressServer, type PolicyPort } from "./egress/proxy/index.ts";
 import { InferenceRouter, type RouterOptions } from "./inference/router.ts";
 import { inferenceServer } from "./inference/server.ts";

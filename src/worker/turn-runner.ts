@@ -315,7 +315,8 @@ export class TurnRun {
     else if (event.kind === "text") this.#drafts.replace(event.text);
     else if (event.kind === "tool") {
       this.#drafts.tool(toolLine(event));
-      this.#deps.contexts.tool(this.principal, this.#turn.turnId, toolLine(event));
+      if (event.phase === "start")
+        this.#deps.contexts.tool(this.principal, this.#turn.turnId, toolLine(event));
     }
     if (event.kind === "delta" || event.kind === "text") failpoint("streaming.delta");
     this.#storeSeq();

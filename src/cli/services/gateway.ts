@@ -10,6 +10,7 @@ import { openServiceStore } from "./store.ts";
 export const startGateway: StartService = async (settings, logger) => {
   const paths = pathsOf(settings.home);
   const config = InferenceConfig.parse(settings.config.inference);
+  const egress = EgressConfig.parse(settings.config.egress);
   const blueprint = await resolveBlueprint(PROJECT_ROOT);
   const store = await openServiceStore(settings, "gateway", logger);
   const client = new LauncherClient({ socket: paths.launcher.gatewaySocket });
@@ -30,11 +31,12 @@ export const startGateway: StartService = async (settings, logger) => {
       policies: {
         store: store.policies,
         hostId: settings.hostId,
-        config: EgressConfig.parse(settings.config.egress),
+        config: egress,
         base: blueprint.policy.default,
         protections: settings.config.sandbox.protections,
       },
       approvals: store.approvals,
+      ...(egress.holdSeconds === undefined ? {} : { approvalLimits: { holdMs: egress.holdSeconds * 1_000 } }),
     },
     env: {}, // Keys are files by now.
   });

@@ -11,6 +11,7 @@ import type { Approver, HoldOutcome, Question } from "../egress/proxy/index.ts";
 import type { RunningTurn, TurnsPort } from "../ports.ts";
 import { digestOf, factsOf, risksOf, scopeOf } from "./facts.ts";
 import { Held } from "./held.ts";
+import { holdTimeOf } from "./hold-times.ts";
 import { STARTUP_HOSTS } from "./host-lists.ts";
 import type { TurnEnds } from "./turn-ends.ts";
 
@@ -20,7 +21,8 @@ export interface DeskLimits {
   readonly maxOpen: number;
   /** New cards per minute. */
   readonly perMinute: number;
-  readonly holdMs: number;
+  /** How long a connection is held; by default depending on the program (hold-times.ts). */
+  readonly holdMs?: number;
   readonly decideMs: number;
 }
 
@@ -28,7 +30,6 @@ export interface DeskLimits {
 export const DESK_LIMITS: DeskLimits = {
   maxOpen: 5,
   perMinute: 20,
-  holdMs: TIMEOUTS.hold,
   decideMs: TIMEOUTS.decide,
 };
 
@@ -89,7 +90,7 @@ export class Desk implements Approver {
       const digest = digestOf(question);
       for (let tries = 0; tries < 3; tries++) {
         const known = this.#held.get(digest);
-        if (known && known.count > 0) return await known.wait(signal, this.#deps.limits.holdMs);
+        if (known && known.count > 0) return await known.wait(signal, this.#holdMs(question));
         let opening = this.#opening.get(digest);
         if (!opening) {
           opening = this.#open(question, digest).finally(() => this.#opening.delete(digest));
@@ -99,7 +100,7 @@ export class Desk implements Approver {
         if (opened.kind === "answer") return opened.outcome;
         // Decided between opening and here: look again.
         if (this.#held.get(digest) === opened.held)
-          return await opened.held.wait(signal, this.#deps.limits.holdMs);
+          return await opened.held.wait(signal, this.#holdMs(question));
       }
       return { kind: "busy" };
     } catch (err) {
@@ -230,7 +231,7 @@ export class Desk implements Approver {
         conversation: turn.conversation,
         bridge: turn.bridge,
         deliver: turn.deliver,
-        holdMs: limits.holdMs,
+        holdMs: this.#holdMs(question),
         decideMs: limits.decideMs,
       },
       limits.maxOpen,
@@ -249,6 +250,10 @@ export class Desk implements Approver {
     });
     this.#held.set(digest, held);
     return { kind: "held", held };
+  }
+
+  #holdMs({ binary }: Question): number {
+    return Math.min(this.#deps.limits.holdMs ?? holdTimeOf(binary), TIMEOUTS.hold);
   }
 
   /** New cards per minute; a card that is open already may always be joined. */
