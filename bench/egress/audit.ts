@@ -2,14 +2,14 @@
  * The one place that says which audit the measured proxy writes. Rows are chained by HMAC and written to a file, many at
  * a time; `decided` resolves once its row is written, which is before the tunnel's first byte.
  */
-import { createHmac, randomBytes } from "node:crypto";
+import { createHmac, createSecretKey, randomBytes } from "node:crypto";
 import { openSync, writeSync } from "node:fs";
 import type { AuditPort, AuditRow } from "../../src/gateway/egress/proxy/index.ts";
 
 /** Opens the audit. */
 export function openAudit(file: string): AuditPort {
   const fd = openSync(file, "a", 0o600);
-  const key = randomBytes(32);
+  const key = createSecretKey(randomBytes(32));
   let last = "";
   let lines = "";
   let waiting: { resolve: () => void; reject: (err: unknown) => void }[] = [];

@@ -38,4 +38,4 @@ export interface Inside {
 }
 
 /** CONNECT's yes. */
-export const ESTABLISHED = "HTTP/1.1 200 Connection established\r\n\r\n";
+export const ESTABLISHED = Buffer.from("HTTP/1.1 200 Connection established\r\n\r\n");

@@ -17,7 +17,8 @@ import { openTunnel } from "./tunnel.ts";
 /** Serves a connection until it ends. */
 export async function serveConnection(socket: Socket, shared: Shared): Promise<void> {
   const left = new AbortController();
-  socket.once("close", () => left.abort());
+  // A reason of our own: the one that is made up otherwise carries a stack and costs more than all else here.
+  socket.once("close", () => left.abort("closed"));
   socket.on("error", () => socket.destroy());
   const reader = new ByteReader(socket);
   const sourcePort = await readSourcePort(reader, shared.limits);
@@ -104,6 +105,7 @@ function badRequest(fault: string): Reply {
 
 /** PROXY protocol v1, of which only the source port is taken: the forwarder in the guest may write it. */
 const PREFIX = "PROXY ";
+const PREFIX_BYTE = PREFIX.charCodeAt(0);
 const PREFIX_LINE = /^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 ([1-9]\d{0,4}) \d{1,5}$/;
 const MAX_PREFIX = 107;
 
@@ -112,6 +114,10 @@ async function readSourcePort(reader: ByteReader, limits: ProxyLimits): Promise<
   let bytes = await reader.bytes(limits.keepAliveMs);
   for (;;) {
     if (!bytes) return undefined;
+    if (bytes[0] !== PREFIX_BYTE) {
+      reader.unread(bytes);
+      return undefined;
+    }
     const text = bytes.toString("latin1", 0, MAX_PREFIX);
     const end = text.indexOf("\r\n");
     const candidate = text.startsWith(PREFIX) || PREFIX.startsWith(text);

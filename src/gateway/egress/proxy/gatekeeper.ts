@@ -3,7 +3,7 @@
  * said without a resolver, a person (if the policy says ask), policy again, the address guard, the dial, the audit row.
  * Nothing else in the proxy opens a connection.
  */
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { redact } from "../../../lib/redact.ts";
 import { type Decision, decideConnection, decideRequest, type RequestAttempt } from "../../policy/decide.ts";
@@ -41,6 +41,9 @@ export interface Refused {
   readonly reply: Reply;
 }
 
+/** Reason of an abort that nobody reads: the one that is made up otherwise carries a stack. */
+const NO_MORE = "no longer wanted";
+
 /** How many of a name's addresses are tried. */
 const MAX_TRIES = 4;
 
@@ -58,6 +61,9 @@ export interface GatekeeperOptions {
 /** Decides, asks, checks, dials and records. */
 export class Gatekeeper {
   private readonly options: GatekeeperOptions;
+  /** Ids of rows: unique over restarts, and nobody is the worse for guessing one. */
+  private readonly prefix = randomBytes(9).toString("base64url");
+  private count = 0;
 
   constructor(options: GatekeeperOptions) {
     this.options = options;
@@ -146,9 +152,9 @@ export class Gatekeeper {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
-      giveUp.abort();
+      giveUp.abort(NO_MORE);
     }, limits.dialMs);
-    const leave = () => giveUp.abort();
+    const leave = () => giveUp.abort(NO_MORE);
     signal.addEventListener("abort", leave, { once: true });
     if (signal.aborted) leave();
     try {
@@ -200,7 +206,7 @@ export class Gatekeeper {
     const { authority, scheme, binary, request } = wanted;
     return {
       event: "decision",
-      id: randomUUID(),
+      id: `${this.prefix}.${(this.count++).toString(36)}`,
       sandboxId: this.options.sandboxId,
       ...(binary === undefined ? {} : { binary }),
       scheme,

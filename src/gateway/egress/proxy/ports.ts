@@ -117,7 +117,8 @@ export const tcpConnector: Connector = {
       socket.once("connect", () => {
         signal.removeEventListener("abort", abort);
         socket.off("error", reject);
-        if (parseIp(socket.remoteAddress ?? "")?.text === address.text) return resolve(socket);
+        const remote = socket.remoteAddress ?? "";
+        if (remote === address.text || parseIp(remote)?.text === address.text) return resolve(socket);
         socket.destroy();
         reject(new Error("dialled another address than the one that was checked"));
       });

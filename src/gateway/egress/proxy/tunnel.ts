@@ -103,6 +103,5 @@ export async function openTunnel(
       return;
     }
   }
-  reader.release();
-  await relay(socket, upstream, limits.idleMs);
+  await relay(socket, upstream, limits.idleMs, reader.detach());
 }
