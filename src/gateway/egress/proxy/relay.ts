@@ -30,12 +30,27 @@ export function relay(client: Socket, upstream: Socket, idleMs: number, first?: 
 function pump(from: Socket, to: Socket): void {
   from.on("data", (bytes: Buffer) => {
     if (!to.write(bytes)) from.pause();
+    if (to.writableLength === 0) free(bytes);
   });
   to.on("drain", () => from.resume());
   if (from.readableEnded) endWriting(to);
   else from.once("end", () => endWriting(to));
   if (to.writableNeedDrain) from.pause();
   else from.resume();
+}
+
+/** Smaller ones aren't worth the call. */
+const WORTH_FREEING = 4 * 1024;
+
+/**
+ * Gives the memory of bytes back that the kernel has taken. Each read has a buffer of its own outside the heap; leaving
+ * them to the garbage collector makes it run every few hundred reads, at a third of a tunnel's CPU time.
+ */
+function free(bytes: Buffer): void {
+  const { buffer } = bytes;
+  // A view of a part may share the rest with somebody.
+  if (bytes.length >= WORTH_FREEING && bytes.length === buffer.byteLength && buffer instanceof ArrayBuffer)
+    buffer.transfer(0);
 }
 
 /** Passes an end on. Where the other way has ended too and all is written, closing says the same with one call less. */
