@@ -1,5 +1,6 @@
 /**
- * Runs the tests: one suite after the other (a suite is a folder of `test/`), small ones first, e2e last.
+ * Runs the tests: one suite after the other (a suite is a folder of `test/`), small ones first, e2e last. What takes
+ * long and covers little that is new lies in `test/soak` and runs only when it is named (`npm run test:soak`).
  * `node test/run.ts [AREA…]` runs only these folders (or files). Prints each failure where it happens and again at the
  * end, the time of each suite, every skip with its reason, and as its last line `N passed, N failed, N skipped`.
  */
@@ -10,7 +11,7 @@ import type { EventData } from "node:test";
 import { run } from "node:test";
 
 /** Suites whose tests start real agents or whole services: one file at a time, after all others. */
-const HEAVY = ["conformance", "e2e"];
+const HEAVY = ["conformance", "e2e", "soak"];
 /** A test without a limit of its own may take this long; e2e tests wake real agents. */
 const TEST_TIMEOUT_MS = { light: 120_000, heavy: 600_000 };
 /** A file whose tests have ended may still hang on something that it left open: after this long it is ended and fails. */
@@ -36,7 +37,7 @@ function suites(areas: string[]): Map<string, string[]> {
         if (!existsSync(path)) throw new Error(`no such area or file: ${area}`);
         return statSync(path).isDirectory() ? globSync(`${path}/**/*.test.ts`) : [path];
       })
-    : globSync("test/**/*.test.ts");
+    : globSync("test/**/*.test.ts").filter((file) => !file.startsWith("test/soak/"));
   const found = new Map<string, string[]>();
   for (const file of files.sort()) {
     const suite = relative(`${import.meta.dirname}`, `${process.cwd()}/${file}`).split("/")[0] ?? file;

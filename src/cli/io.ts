@@ -5,13 +5,16 @@
 import { describeError, Fault } from "../lib/errors.ts";
 
 /** What an exit code means. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, notRunning: 3, homeInUse: 75 } as const;
+export const EXIT = { ok: 0, failed: 1, usage: 2, notRunning: 3, homeInUse: 75, timeout: 124 } as const;
 
 /** Codes of Faults that end with something else than 1. */
 const BY_CODE: Record<string, number> = {
   "not-running": EXIT.notRunning,
+  "service-not-running": EXIT.notRunning,
   "home-in-use": EXIT.homeInUse,
   "config-invalid": EXIT.usage,
+  usage: EXIT.usage,
+  "bad-params": EXIT.usage,
 };
 
 /** A line for people on stderr. */
@@ -20,12 +23,12 @@ export function say(line: string): void {
 }
 
 /** Prints a failure and returns the exit code for it. Unknown errors keep their stack: they are bugs. */
-export function report(error: unknown): number {
+export function report(error: unknown, program = "nemoclaw"): number {
   if (error instanceof Fault) {
-    say(`nemoclaw: ${error.message}`);
+    say(`${program}: ${error.message}`);
     if (error.hint) say(`  → ${error.hint}`);
     return BY_CODE[error.code] ?? EXIT.failed;
   }
-  say(`nemoclaw: ${error instanceof Error ? (error.stack ?? error.message) : describeError(error)}`);
+  say(`${program}: ${error instanceof Error ? (error.stack ?? error.message) : describeError(error)}`);
   return EXIT.failed;
 }

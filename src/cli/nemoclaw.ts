@@ -1,6 +1,8 @@
 /** The command `nemoclaw`: one file per subcommand in `commands/`, loaded only when it is used. */
 import { Command, CommanderError } from "commander";
 import { logsCommand } from "./commands/logs.ts";
+import { policyCommand } from "./commands/policy.ts";
+import { policyAddCommand, policyListCommand, policyRemoveCommand } from "./commands/policy-presets.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { stopCommand } from "./commands/stop.ts";
@@ -22,11 +24,21 @@ Examples:
   TELEGRAM_BOT_TOKEN=… nemoclaw start          with the Telegram bridge
   nemoclaw status                              what runs and how it is
   nemoclaw logs --follow                       the one log of all processes
+  nemoclaw policy explain api.github.com:443   may a sandbox reach it, and why
 
 Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 not running · 75 another instance has this home
 The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a user.`,
   );
-for (const command of [startCommand(), statusCommand(), logsCommand(), stopCommand()])
+for (const command of [
+  startCommand(),
+  statusCommand(),
+  logsCommand(),
+  stopCommand(),
+  policyCommand(),
+  policyListCommand(),
+  policyAddCommand(),
+  policyRemoveCommand(),
+])
   program.addCommand(command.exitOverride());
 
 try {

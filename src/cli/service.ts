@@ -37,10 +37,12 @@ async function main(): Promise<void> {
   process.on("SIGHUP", () => {});
   const name = process.argv[2] as ServiceName;
   process.title = `nemoclaw ${name}`;
+  let running: RunningService | undefined;
   const told = new Promise<ServiceSettings>((resolve) => {
     process.on("message", (message: ToService) => {
       if (message.type === "settings") resolve(message.settings);
-      else if (message.type === "ping") tell({ type: "pong", n: message.n });
+      else if (message.type === "ping")
+        tell({ type: "pong", n: message.n, ...(running ? { facts: running.facts } : {}) });
     });
   });
   const gone = () => process.exit(0); // Nothing has begun yet.
@@ -51,7 +53,6 @@ async function main(): Promise<void> {
   process.off("disconnect", gone);
   const logger = createLogger({ process: name, level: settings.config.log.level });
 
-  let running: RunningService | undefined;
   let ending = false;
   const end = (
     why: string,

@@ -1,7 +1,9 @@
 /**
- * The gateway's part of `config.yaml` (`inference:`), as one zod schema. Holds names, numbers and URLs, never a key:
+ * The gateway's parts of `config.yaml` (`inference:`, `egress:`), as zod schemas. Holds names, numbers and URLs, never a key:
  * keys are files (`secrets/gateway/<provider>.key`) or environment variables of the gateway process (keys.ts).
  */
+import { isIP } from "node:net";
+import { isAbsolute } from "node:path";
 import { z } from "zod";
 import { PROVIDERS, type ProviderName } from "./inference/providers.ts";
 
@@ -46,3 +48,20 @@ export const InferenceConfig = z.strictObject({
   demoSlowMs: z.number().int().min(0).max(5_000).default(400),
 });
 export type InferenceConfig = z.infer<typeof InferenceConfig>;
+
+/** `1.2.3.4`, `1.2.3.4:5353`, `2001:db8::1` or `[2001:db8::1]:5353`, as the resolver takes it. */
+const NameServer = z.string().refine((text) => {
+  const [, literal, host = ""] = /^(?:\[([^\]]+)\]|([^:]+)):\d{1,5}$/.exec(text) ?? [];
+  return isIP(text) !== 0 || isIP(literal ?? host) !== 0;
+}, "expected the address of a name server, with or without a port");
+
+/** `egress:` in config.yaml: what leaves the sandboxes. */
+export const EgressConfig = z.strictObject({
+  /** A destination that no rule names: hold the connection and ask in the chat, or deny at once. */
+  unknown: z.enum(["ask", "deny"]).default("ask"),
+  /** The default policy as a file that is watched. Absent: NEMOCLAW_HOME/policy.yaml, if it is there. */
+  policyFile: z.string().refine(isAbsolute, "expected an absolute path").optional(),
+  /** Who is asked for addresses. Absent: the system's name servers. */
+  nameServers: z.array(NameServer).min(1).max(8).optional(),
+});
+export type EgressConfig = z.infer<typeof EgressConfig>;

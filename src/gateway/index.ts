@@ -1,11 +1,15 @@
 /**
  * The gateway's public face: its process, its part of the configuration, what it needs of others.
  */
-import { InferenceConfig } from "./config.ts";
+import { EgressConfig, InferenceConfig } from "./config.ts";
 import { PROVIDERS } from "./inference/providers.ts";
 
-export { InferenceConfig } from "./config.ts";
+export { adminCall } from "./admin/client.ts";
+export type { AdminMethods } from "./admin/methods.ts";
+export { EgressConfig, InferenceConfig } from "./config.ts";
 export { type Provider, type ProviderName, providerOf } from "./inference/providers.ts";
+export { choosePreset, formatNotices, type Notice, presetNames } from "./policy/index.ts";
+export type { ChangeOutcome, PolicyRow, PolicyView } from "./policy/live/index.ts";
 export type {
   LauncherPort,
   ProfilesPort,
@@ -16,9 +20,10 @@ export type {
 } from "./ports.ts";
 export { type Gateway, type GatewayOptions, runGateway } from "./run.ts";
 
-/** What `lib/config.ts` needs to read `inference:` and to find keys in the environment. */
+/** What `lib/config.ts` needs to read `inference:` and `egress:` and to find keys in the environment. */
 export const INFERENCE_PARTS = {
   schema: InferenceConfig,
+  egress: EgressConfig,
   keys: Object.entries(PROVIDERS).flatMap(([provider, row]) =>
     row.keyEnv.map((variable) => ({ variable, provider })),
   ),

@@ -3,11 +3,17 @@
  * the launcher's client fit as they are; tests bring in-memory ones. No implementation lives here.
  */
 
+import type { Delivery } from "../store/index.ts";
+
 /** A running turn of a sandbox as the gateway may know it (RELIABILITY §5): opaque ids. */
 export interface RunningTurn {
   turnId: string;
   kind: "turn" | "warmup";
   scopeId: string;
+  /** Where a card about it goes: opaque, copied into the card unread. Absent: nobody can be asked. */
+  conversation?: string | undefined;
+  bridge?: string | undefined;
+  deliver?: Delivery | undefined;
 }
 
 /** Which turns a principal has now. Must leave out expired ones and put the newest first. */

@@ -10,7 +10,7 @@ import { Fault } from "./errors.ts";
 const HttpUrl = z.url({ protocol: /^https?$/, error: "expected an http or https URL" });
 const UserId = z.preprocess(String, z.string().regex(/^\d{1,20}$/, "expected a numeric user id"));
 
-/** Everything that may be configured; `inference:` and `worker:` are known to those components. Every key has a default. */
+/** Everything that may be configured; `inference:`, `egress:` and `worker:` are known to those components. Every key has a default. */
 const Config = z.strictObject({
   redis: z
     .strictObject({
@@ -43,6 +43,7 @@ const Config = z.strictObject({
   log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
   /** Checked by the schemas that are handed in; passed on as they are. */
   inference: z.unknown(),
+  egress: z.unknown(),
   worker: z.unknown(),
 });
 export type Config = z.infer<typeof Config>;
@@ -50,6 +51,7 @@ export type Config = z.infer<typeof Config>;
 /** What components bring: the schemas of their parts, and which variables hold vendors' keys. */
 export interface ConfigParts {
   inference: z.ZodType;
+  egress: z.ZodType;
   worker: z.ZodType;
   keys: { variable: string; provider: string }[];
 }
@@ -95,6 +97,7 @@ const OVERRIDES: Record<string, Override> = {
   NEMOCLAW_PROTECTIONS: { path: ["sandbox", "protections"] },
   NEMOCLAW_PROVIDER: { path: ["inference", "default", "provider"] },
   NEMOCLAW_MODEL: { path: ["inference", "default", "model"] },
+  NEMOCLAW_EGRESS_UNKNOWN: { path: ["egress", "unknown"] },
   NEMOCLAW_LOG_LEVEL: { path: ["log", "level"] },
   NEMOCLAW_PORT: { path: ["console", "port"], read: Number },
   "--driver": { path: ["sandbox", "driver"] },
@@ -143,8 +146,8 @@ export function resolveConfig(input: {
   }
   for (const [path, value] of input.defaults ?? [])
     if (get(merged, path) === undefined) put(merged, path, value);
-  const { inference, worker } = input.parts;
-  const schema = Config.extend({ inference, worker: worker.prefault({}) });
+  const { inference, egress, worker } = input.parts;
+  const schema = Config.extend({ inference, egress: egress.prefault({}), worker: worker.prefault({}) });
   const parsed = schema.safeParse(merged);
   if (!parsed.success) throw invalid(parsed.error.issues[0]!, source, origins);
   return {

@@ -31,5 +31,10 @@ export function principalOf(platform: string, identity: string): string {
   return derivedId("p", platform, identity);
 }
 
+/** Whether a text has the form of a principal's id. */
+export function isPrincipalId(text: string): boolean {
+  return /^p_[a-z0-9]{20}$/.test(text);
+}
+
 /** The operator's own principal: console chats and the sandbox `my-agent` belong to it. */
 export const OPERATOR_PRINCIPAL: string = principalOf("console", "operator");

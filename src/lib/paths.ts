@@ -20,6 +20,10 @@ export interface Paths {
   controlDir(runName: string): string;
   controlSocket(runName: string): string;
   user(principal: string): { dir: string; home: string; config: string; lock: string };
+  /** What the operator's commands ask the gateway by. */
+  adminSocket: string;
+  /** The operator's policy file, where no other is configured. */
+  policyFile: string;
   runtime: string;
   consoleSocket: string;
   status: string;
@@ -63,6 +67,8 @@ export function pathsOf(home: string): Paths {
       config: at("users", principal, "config"),
       lock: at("users", principal, "lock"),
     }),
+    adminSocket: at("run", "gateway", "admin.sock"),
+    policyFile: at("policy.yaml"),
     runtime: at("runtime"),
     consoleSocket: at("run", "console", "console.sock"),
     status: at("run", "status.sock"),

@@ -44,6 +44,14 @@ export const TIMEOUTS = {
   routerFinalError: 20_000,
   /** A held connection waits for a tap at most this long. */
   hold: 45_000,
+  /** A card that nobody taps ends after this. */
+  decide: 900_000,
+  /** "Once" after the hold: the next try must come within this. */
+  nextTry: 120_000,
+  /** What a single grant opened ends with its turn, at the latest after this. */
+  onceTunnel: 600_000,
+  /** A session grant ends with /new, at the latest after this. */
+  sessionGrant: 43_200_000,
   /** Running time of a turn, held time excluded. */
   turn: 900_000,
   /** Held time that a turn may add to its running time. */

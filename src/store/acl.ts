@@ -54,6 +54,19 @@ const MAILBOX = [
   "zrangebyscore",
 ].concat(["rpush", "lrange", "llen", "lrem", "pexpire", "publish"]);
 const TURN = ["zpopmin", "zremrangebyscore", "rename", "exists"];
+/** What the gateway's scripts on cards, taps and marks call, beside HASH. */
+const APPROVALS = [
+  "incr",
+  "zadd",
+  "zrem",
+  "zscore",
+  "zrangebyscore",
+  "zcount",
+  "lindex",
+  "lpop",
+  "llen",
+  "publish",
+];
 const words = (text: string) => text.split(/\s+/);
 /** What BullMQ 6 calls to add and count jobs (addStandardJob, getCounts), beside that. */
 const RING = words(
@@ -76,9 +89,16 @@ function bridgeRights(platform: string): Rights {
       "~nc:{h:*}:dirty",
       "~nc:{h:*}:marks",
       "~{nc:q:*}:*",
+      // Approvals are read, never written; a tap is only ever a wish.
+      "%R~nc:{p:*}:approvals",
+      "%R~nc:{p:*}:rules",
+      "~nc:{p:*}:taps",
       "%R~nc:schema",
     ],
-    channels: ["nc:ring:*", "nc:cancel:*", "nc:wake:*", `nc:outbox:${id}`, `nc:drafts:${id}`],
+    channels: [
+      ...["nc:ring:*", "nc:cancel:*", "nc:wake:*", `nc:outbox:${id}`, `nc:drafts:${id}`],
+      ...["nc:taps", `nc:cards:${id}`, `nc:tapped:${id}`],
+    ],
     commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...MAILBOX, ...RING],
   };
 }
@@ -101,6 +121,7 @@ const RIGHTS: Record<RedisRole, Rights> = {
       "~nc:{p:*}:turns",
       "~nc:{p:*}:sandbox",
       "%R~nc:{p:*}:profile",
+      "%R~nc:{p:*}:approvals",
       "~nc:{h:*}:*",
       "~nc:{b:*}:out",
       "~nc:{b:*}:marks",
@@ -108,7 +129,7 @@ const RIGHTS: Record<RedisRole, Rights> = {
       "~nc:life",
       "%R~nc:schema",
     ],
-    channels: ["nc:ring:*", "nc:cancel:*", "nc:wake:*", "nc:outbox:*", "nc:drafts:*"],
+    channels: ["nc:ring:*", "nc:cancel:*", "nc:wake:*", "nc:outbox:*", "nc:drafts:*", "nc:tools"],
     commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...MAILBOX, ...TURN, ...LISTEN],
   },
   gateway: {
@@ -117,10 +138,21 @@ const RIGHTS: Record<RedisRole, Rights> = {
       "%R~nc:{p:*}:profile",
       "~nc:{p:*}:usage",
       "~nc:{p:*}:reserved",
+      "~nc:{p:*}:approvals",
+      "~nc:{p:*}:approvals:open",
+      "~nc:{p:*}:taps",
+      "~nc:{p:*}:grants",
+      "~nc:{p:*}:rules",
+      "~nc:{p:*}:policy",
+      "~nc:{h:*}:asked",
+      "~nc:{h:*}:asked:marks",
+      "~nc:{b:*}:cards",
+      "~nc:{b:*}:cards:marks",
+      "%R~nc:{b:*}:cards:messages",
       "%R~nc:schema",
     ],
-    channels: [],
-    commands: [...HANDSHAKE, ...SCRIPTS, ...HASH, "get"],
+    channels: ["nc:taps", "nc:policy", "nc:tools", "nc:cards:*", "nc:tapped:*"],
+    commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...HASH, ...APPROVALS, "get"],
   },
   access: {
     keys: ["~nc:{p:*}:profile", "%R~nc:schema"],

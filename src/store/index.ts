@@ -2,6 +2,7 @@
 export { type AclUser, aclFile, type RedisRole, ROLES } from "./acl.ts";
 export * from "./approval-records.ts";
 export { type EmbeddedRedis, startEmbeddedRedis } from "./embedded.ts";
+export * from "./policy-records.ts";
 export type * from "./ports.ts";
 export * from "./records.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";

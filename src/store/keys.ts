@@ -53,13 +53,20 @@ export const keys = {
     grants: (id: string) => p(id, "grants"),
     /** HASH rule id → RuleRecord JSON. */
     rules: (id: string) => p(id, "rules"),
-    /** LIST of policy revisions, oldest first; see gateway/policy. Also of `default`, which all others inherit. */
+    /**
+     * HASH of policy revisions, also of `default`, which all others inherit: `head` → newest number, `<n>` →
+     * PolicyRevisionInfo JSON, `<n>:body` → PolicyBody JSON, `<n>:at` → when; `file:<host>` → digest of that host's
+     * policy file as it was taken in last.
+     */
     policy: (id: string) => p(id, "policy"),
   },
   host: {
     /** ZSET conversation → mark number: conversations that may have work. */
     dirty: (host: string) => h(host, "dirty"),
     marks: (host: string) => h(host, "marks"),
+    /** ZSET principal → mark number: whose sandboxes of this host asked for approvals, to be found after a crash. */
+    asked: (host: string) => h(host, "asked"),
+    askedMarks: (host: string) => h(host, "asked:marks"),
     /** STRING with TTL: the worker that acts on this host. */
     alive: (host: string) => h(host, "alive"),
   },

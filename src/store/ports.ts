@@ -13,6 +13,7 @@ import type {
   Tap,
   TapOutcome,
 } from "./approval-records.ts";
+import type { NewPolicyRevision, PolicyRevision, PolicyRevisionInfo } from "./policy-records.ts";
 import type {
   AnswerBody,
   AnswerPart,
@@ -248,10 +249,11 @@ export interface ApprovalPort {
     | { kind: "denied"; record: ApprovalRecord }
     | { kind: "busy"; open: number }
   >;
-  /** Sets how many connections a pending card holds; 0 with `cancel` (the last client left) ends it as `cancelled`. */
+  /** Sets how many connections came and are held by a pending card; 0 with `cancel` (the last client left) ends it as `cancelled`. */
   holding(
     principal: string,
     approvalId: string,
+    attempts: number,
     held: number,
     cancel: boolean,
   ): Promise<ApprovalRecord | undefined>;
@@ -265,10 +267,20 @@ export interface ApprovalPort {
     decision: {
       state: Exclude<ApprovalState, "pending">;
       by?: Decider;
+      /** Nothing is held any more: “once” becomes a grant for the next try. */
+      late: boolean;
+      /** The bridge that shows the card. */
+      bridge: string;
       grant?: Omit<GrantRecord, "v" | "createdAt" | "expiresAt"> & { ttlMs: number };
       rule?: Omit<RuleRecord, "v" | "createdAt">;
     },
   ): Promise<{ won: boolean; record: ApprovalRecord } | undefined>;
+  /** Marks a card again, when a crash may have come between its change and its mark. */
+  mark(record: ApprovalRecord): Promise<void>;
+  /** Principals whose sandboxes on this host ever asked since they were last forgotten. */
+  asked(): Promise<{ principal: string; mark: number }[]>;
+  /** Forgets it if nothing was asked since `mark`. */
+  forget(principal: string, mark: number): Promise<void>;
   /** Turns the second question about Always on or off. */
   confirming(principal: string, approvalId: string, on: boolean): Promise<ApprovalRecord | undefined>;
   /** Takes waiting taps, oldest first, one by one: a tap is removed only when `handle` resolved. */
@@ -280,14 +292,41 @@ export interface ApprovalPort {
   grants(principal: string): Promise<GrantRecord[]>;
   /** Uses a single grant up; false when it is gone. */
   consume(principal: string, grantId: string): Promise<boolean>;
-  /** Ends grants by id, or all session grants of a conversation. */
-  endGrants(principal: string, which: { ids?: string[]; conversation?: string }): Promise<void>;
+  /** Ends grants by id. */
+  endGrants(principal: string, ids: string[]): Promise<void>;
   rules(principal: string): Promise<RuleRecord[]>;
   removeRule(principal: string, ruleId: string): Promise<boolean>;
   onTaps(listener: (principal: string) => void): Promise<() => Promise<void>>;
+  /** Rules, grants or policy of a principal (or `default`) changed. */
+  onChange(listener: (principal: string) => void): Promise<() => Promise<void>>;
   onTool(
     listener: (tool: { principal: string; turnId: string; line: string }) => void,
   ): Promise<() => Promise<void>>;
+}
+
+/** Revisions of policies (policy-records.ts). Written by the gateway's user only. */
+export interface PolicyStorePort {
+  /** Number of each target's newest revision, 0 when it has none; in order. Cheap: texts stay where they are. */
+  heads(targets: readonly string[]): Promise<number[]>;
+  /** The newest revision, or that of a number; undefined when there is none (any more). */
+  get(target: string, number?: number): Promise<PolicyRevision | undefined>;
+  /** Those that are kept, newest first, without their texts. */
+  list(target: string): Promise<PolicyRevisionInfo[]>;
+  /**
+   * Adds a revision after `expected`, the newest one that the caller knows (0: none), and hints. `imported`: it comes
+   * from a file of that host. @throws Fault `policy-conflict` when somebody else was first.
+   */
+  append(
+    target: string,
+    expected: number,
+    revision: NewPolicyRevision,
+    imported?: { host: string; digest: string },
+  ): Promise<PolicyRevision>;
+  /** Digest of the host's policy file as it was taken in last. */
+  imported(target: string, host: string): Promise<string | undefined>;
+  /** Notes that a file says what is in force already. */
+  setImported(target: string, host: string, digest: string): Promise<void>;
+  onPolicyHint(listener: (target: string) => void): Promise<() => Promise<void>>;
 }
 
 /** Bridge side of approvals. */

@@ -11,6 +11,10 @@ const KEY_COUNTS = {
   admit: 2,
   advance: 1,
   anchor: 1,
+  approval_confirm: 1,
+  approval_decide: 4,
+  approval_hold: 2,
+  approval_open: 2,
   begin_context: 1,
   bill: 2,
   delivered: 3,
@@ -22,13 +26,16 @@ const KEY_COUNTS = {
   peek: 4,
   pending: 2,
   plan: 1,
+  policy_append: 1,
   release: 2,
   renew: 2,
   reserve: 2,
   settle: 7,
   stranger: 1,
   take: 4,
+  tap: 1,
   unmark: 1,
+  untap: 1,
 } as const;
 
 /** A script's name. */

@@ -3,7 +3,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../lib/errors.ts";
+import { approvals } from "./approvals.ts";
 import { bridge } from "./bridge.ts";
+import { cards } from "./cards.ts";
 import { type ConnectionOptions, connect } from "./connection.ts";
 import { contexts } from "./context.ts";
 import { doorbell } from "./doorbell.ts";
@@ -11,12 +13,16 @@ import { assertDurable, checkDurability } from "./durability.ts";
 import { hostLease } from "./host.ts";
 import { ingress } from "./ingress.ts";
 import { outbox } from "./outbox.ts";
+import { policies } from "./policies.ts";
 import type {
+  ApprovalPort,
   BridgePort,
+  CardPort,
   DoorbellPort,
   HostPort,
   IngressPort,
   OutboxPort,
+  PolicyStorePort,
   ProfilePort,
   TurnContextPort,
   TurnPort,
@@ -38,12 +44,17 @@ export interface Store {
   ingress(bridge: string): IngressPort;
   outbox(bridge: string): OutboxPort;
   bridge(bridge: string): BridgePort;
+  /** Bridge side of approvals. */
+  cards(bridge: string): CardPort;
+  /** Gateway side of approvals. */
+  readonly approvals: ApprovalPort;
   readonly turns: TurnPort;
   readonly doorbell: DoorbellPort;
   readonly host: HostPort;
   readonly contexts: TurnContextPort;
   readonly profiles: ProfilePort;
   readonly usage: UsagePort;
+  readonly policies: PolicyStorePort;
   /** Resolves once Redis answers and holds data that we can read; rejects with a Fault. Default: waits 10 s. */
   ready(timeoutMs?: number): Promise<void>;
   /** True while Redis answers, within 2 s. */
@@ -69,12 +80,15 @@ export function openStore(options: StoreOptions): Store {
     ingress: (id) => ingress(connection, bell, options.hostId, id),
     outbox: (id) => outbox(connection, id),
     bridge: (id) => bridge(connection, id),
+    cards: (id) => cards(connection, id),
+    approvals: approvals(connection, options.hostId),
     turns: turns(connection, bell, options.hostId, options.logger),
     doorbell: bell,
     host: hostLease(connection, options.hostId),
     contexts: contexts(connection),
     profiles: profiles(connection),
     usage: usage(connection),
+    policies: policies(connection),
     async ready(timeoutMs = 10_000) {
       for (const until = performance.now() + timeoutMs; ; await sleep(20)) {
         try {

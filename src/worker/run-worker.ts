@@ -94,7 +94,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     run: (turn, askedAt, fresh) => {
       const sandbox = acting?.sandboxes.of(turn.principal);
       if (!sandbox) throw new Error("claimed while standing by");
-      const deps = { log, turns: store.turns, contexts: store.contexts, launcher, slots, mode: config.mode };
+      const deps = { log, turns: store.turns, contexts: store.contexts, launcher, slots };
       return new TurnRun(deps, sandbox, turn, askedAt, fresh);
     },
     warmLife: (principal) => (slots.hasFree ? (acting?.sandboxes.of(principal)?.warmLife ?? "") : ""),

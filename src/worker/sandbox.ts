@@ -94,6 +94,11 @@ export class Sandbox {
     return !this.#resting && this.#usable() ? this.client.bootId : "";
   }
 
+  /** How a turn is to be run now: the fallback when the warm gateway can't be started. The next wake tries it again. */
+  get modeNow(): "warm" | "oneshot" {
+    return this.client.agent === "failed" ? "oneshot" : this.#deps.mode;
+  }
+
   /** Resolves when a turn may be sent; rejects with a Fault whose code the user may be told. */
   async ready(): Promise<AgentClient> {
     for (let tries = 0; tries < 3; tries++) {
@@ -225,7 +230,7 @@ export class Sandbox {
   #usable(): boolean {
     const { connected, bootId, agent } = this.client;
     if (this.#phase !== "warm" || !connected || bootId !== this.#info?.bootId) return false;
-    return this.#deps.mode === "oneshot" || agent === "warm" || agent === "busy";
+    return this.#deps.mode === "oneshot" || agent === "warm" || agent === "busy" || agent === "failed";
   }
 
   #wake(): Promise<void> {
@@ -311,9 +316,10 @@ export class Sandbox {
   #warmOrThrow(): boolean {
     const { agent } = this.client;
     if (!this.#info || this.#info.state === "stopped") throw this.#died();
+    // The sandbox is fine, only OpenClaw's gateway isn't: turns run one by one then (see `modeNow`).
     if (agent === "failed")
-      throw new Fault({ code: "agent-start-failed", message: `agent of ${this.id} did not start` });
-    return agent === "warm" || agent === "busy";
+      this.#deps.log.error({ sandboxId: this.id }, "the agent's gateway does not start: one-shot turns");
+    return agent === "warm" || agent === "busy" || agent === "failed";
   }
 
   #died(): Fault {

@@ -28,7 +28,6 @@ export interface TurnDeps {
   contexts: TurnContextPort;
   launcher: LauncherPort;
   slots: FairSlots;
-  mode: "warm" | "oneshot";
 }
 
 /** How often the last handled event is stored. */
@@ -227,7 +226,7 @@ export class TurnRun {
 
   #sendRun(): Promise<void> {
     const { turnId, fence, text } = this.#turn;
-    const command = { turnId, fence, text, mode: this.#deps.mode, timeoutMs: TIMEOUTS.turn };
+    const command = { turnId, fence, text, mode: this.#sandbox.modeNow, timeoutMs: TIMEOUTS.turn };
     const send = async () => {
       await this.#client.run({ ...command, sessionKey: this.#sessionKey() });
       failpoint("dispatch.after-run");

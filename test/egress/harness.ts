@@ -15,6 +15,7 @@ import type {
   AuditPort,
   AuditRow,
   InferencePort,
+  PolicyPort,
   ProgramLookup,
 } from "../../src/gateway/egress/proxy/ports.ts";
 import { createEgressServer, type EgressServer } from "../../src/gateway/egress/proxy/server.ts";
@@ -38,6 +39,8 @@ export interface Seen {
 /** What a test may replace. */
 export interface HarnessOptions {
   policy?: CompiledPolicy;
+  /** A live policy instead; `reload` then does nothing. */
+  port?: PolicyPort;
   grants?: readonly Grant[];
   resolve?: Readonly<Record<string, readonly string[]>> | Resolver;
   approver?: Approver;
@@ -131,7 +134,7 @@ export class Harness {
           };
     this.server = createEgressServer({
       sandboxId: "p_test",
-      policy: {
+      policy: options.port ?? {
         current: () => ({ policy: this.policy, grants: this.grants }),
         onChange: (listener) => {
           this.listeners.add(listener);

@@ -7,6 +7,7 @@ const parts = {
   inference: z.strictObject({
     default: z.strictObject({ provider: z.enum(["demo", "openai", "defapi"]), model: z.string().optional() }),
   }),
+  egress: z.strictObject({ unknown: z.enum(["ask", "deny"]).default("ask") }),
   worker: z.strictObject({ lanes: z.number().default(3), memory: z.number().optional() }),
   keys: [
     { variable: "OPENAI_API_KEY", provider: "openai" },

@@ -174,6 +174,18 @@ const FORBIDDEN: [who: readonly RedisRole[], what: string, command: string[]][] 
     ["HINCRBY", `nc:{p:${P}}:usage`, "2026-01-01:micros", "-5"],
   ],
   [ROLES.filter((r) => r !== "gateway"), "dropping a reservation", ["HDEL", `nc:{p:${P}}:reserved`, "r"]],
+  ...["approvals", "grants", "rules"].map((key): [RedisRole[], string, string[]] => [
+    ROLES.filter((r) => r !== "gateway"),
+    `writing ${key}`,
+    ["HSET", `nc:{p:${P}}:${key}`, "a", "{}"],
+  ]),
+  [ROLES.filter((r) => r !== "gateway"), "writing a policy", ["HSET", `nc:{p:${P}}:policy`, "a", "{}"]],
+  [["worker", "access", "operator", "supervisor"], "tapping", ["RPUSH", `nc:{p:${P}}:taps`, "{}"]],
+  [
+    ["bridge-discord", "bridge-console"],
+    "another platform's cards",
+    ["HGETALL", "nc:{b:telegram.42}:cards:messages"],
+  ],
   [
     ROLES.filter((r) => r !== "worker"),
     "faking a turn for the gateway",

@@ -1,7 +1,8 @@
 /** The gateway as a process: the only one that reads vendors' keys. */
-import { InferenceConfig, runGateway } from "../../gateway/index.ts";
+import { EgressConfig, InferenceConfig, runGateway } from "../../gateway/index.ts";
 import { pathsOf } from "../../lib/paths.ts";
-import { LauncherClient } from "../../sandbox/index.ts";
+import { LauncherClient, resolveBlueprint } from "../../sandbox/index.ts";
+import { PROJECT_ROOT } from "../project.ts";
 import type { StartService } from "./service.ts";
 import { openServiceStore } from "./store.ts";
 
@@ -9,6 +10,7 @@ import { openServiceStore } from "./store.ts";
 export const startGateway: StartService = async (settings, logger) => {
   const paths = pathsOf(settings.home);
   const config = InferenceConfig.parse(settings.config.inference);
+  const blueprint = await resolveBlueprint(PROJECT_ROOT);
   const store = await openServiceStore(settings, "gateway", logger);
   const client = new LauncherClient({ socket: paths.launcher.gatewaySocket });
   const gateway = await runGateway({
@@ -23,11 +25,23 @@ export const startGateway: StartService = async (settings, logger) => {
       handOver: (sandboxId) => client.handOver(sandboxId),
       close: () => client.close(),
     },
+    egress: {
+      policies: {
+        store: store.policies,
+        hostId: settings.hostId,
+        config: EgressConfig.parse(settings.config.egress),
+        base: blueprint.policy.default,
+        protections: settings.config.sandbox.protections,
+      },
+      approvals: store.approvals,
+    },
     env: {}, // Keys are files by now.
   });
   const { provider, model } = config.default;
   return {
-    facts: { model: model ? `${provider}/${model}` : provider },
+    get facts() {
+      return { model: model ? `${provider}/${model}` : provider, ...gateway.facts() };
+    },
     async drain() {
       await gateway.close();
       await store.close();

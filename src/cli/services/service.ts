@@ -7,8 +7,8 @@ import type { ServiceSettings } from "../supervisor/messages.ts";
 
 /** A process's work, running. */
 export interface RunningService {
-  /** Shown by `nemoclaw status`. */
-  facts: Record<string, string>;
+  /** Shown by `nemoclaw status`; asked again with every ping, so a getter may say what changed. */
+  readonly facts: Record<string, string>;
   /** Ends in order: finishes or hands over what it has begun. */
   drain(): Promise<void>;
   /** Ends at once (the supervisor is gone, or in a hurry): hands over, waits for nothing. Default: `drain`. */

@@ -153,6 +153,7 @@ export class Child {
   #hear(message: FromService): void {
     if (message.type === "pong") {
       this.#lastPong = performance.now();
+      if (message.facts) this.#facts = message.facts;
       if (this.#state === "unresponsive") this.#enter("ready");
     } else if (message.type === "ready") {
       this.#facts = message.facts;

@@ -51,11 +51,19 @@ export async function openInstallation(
       file: { path: paths.config, text },
       env,
       flags,
-      parts: { inference: INFERENCE_PARTS.schema, worker: WorkerConfig, keys: INFERENCE_PARTS.keys },
-      defaults: Object.entries(blueprint.profiles.default.limits).map(([name, value]) => [
-        ["worker", "profile", "limits", name],
-        value,
-      ]),
+      parts: {
+        inference: INFERENCE_PARTS.schema,
+        egress: INFERENCE_PARTS.egress,
+        worker: WorkerConfig,
+        keys: INFERENCE_PARTS.keys,
+      },
+      defaults: [
+        [["egress", "unknown"], blueprint.policy.unknown],
+        ...Object.entries(blueprint.profiles.default.limits).map(([name, value]): [string[], unknown] => [
+          ["worker", "profile", "limits", name],
+          value,
+        ]),
+      ],
       storedKeys: storedProviderKeys(paths),
     });
     storeSecrets(secrets, paths, users, env);

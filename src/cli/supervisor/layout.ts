@@ -39,6 +39,7 @@ function directories(paths: Paths): Directory[] {
     { path: dirname(paths.redis.socket), mode: 0o750, owner: "redis" },
     { path: dirname(paths.launcher.workerSocket), mode: 0o711 },
     { path: dirname(paths.egressDir("any")), mode: 0o711, owner: "gateway" },
+    { path: dirname(paths.adminSocket), mode: 0o700, owner: "gateway" },
     { path: dirname(paths.controlDir("any")), mode: 0o711, owner: "worker" },
     { path: dirname(paths.consoleSocket), mode: 0o700, owner: "console" },
   ];

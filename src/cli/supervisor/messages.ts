@@ -41,4 +41,5 @@ export type FromService =
   | { type: "ready"; facts: Record<string, string> }
   /** It can't start; a retry won't help unless `retryable`. */
   | { type: "failed"; code: string; message: string; hint?: string | undefined; retryable: boolean }
-  | { type: "pong"; n: number };
+  /** Facts may have changed since `ready`. */
+  | { type: "pong"; n: number; facts?: Record<string, string> };

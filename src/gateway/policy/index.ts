@@ -25,15 +25,21 @@ export {
   type PolicyModel,
   type StaticSections,
 } from "./model.ts";
-export { builtInPreset, listPresets, type PresetSummary, presetFromText, presetNames } from "./presets.ts";
+export {
+  builtInPreset,
+  choosePreset,
+  listPresets,
+  type PresetChoice,
+  type PresetSummary,
+  presetFromText,
+  presetNames,
+} from "./presets.ts";
 export { type ClientMachine, registriesOf, thisMachine } from "./registries.ts";
 export {
-  appendRevision,
   describeRule,
   diffPolicies,
   fixedChanges,
   type PolicyDiff,
   policyHash,
-  type Revision,
-  revisionAt,
+  revisionHash,
 } from "./revisions.ts";

@@ -18,6 +18,39 @@ export function presetNames(): string[] {
     .sort();
 }
 
+/** The text of a built-in preset; undefined when there is none of that name. */
+export function builtInPresetText(name: string): string | undefined {
+  return presetNames().includes(name) ? textOf(name) : undefined;
+}
+
+/** A preset as it is put in force: by name, with the registries of the operator's machine. */
+export interface PresetChoice {
+  readonly name: string;
+  readonly registries: readonly RegistryHost[];
+  /** Of one that doesn't come with the product. */
+  readonly text?: string;
+}
+
+/**
+ * Prepares a preset on the operator's machine, whose clients name the registries: a built-in one by name, or a file's
+ * text. Undefined: there is no built-in one of that name.
+ */
+export async function choosePreset(
+  from: { readonly name: string } | { readonly file: string; readonly text: string },
+  machine?: ClientMachine,
+): Promise<Loaded<PresetChoice & { readonly letsDataOut: boolean }> | undefined> {
+  const builtIn = "name" in from ? builtInPresetText(from.name) : undefined;
+  if ("name" in from && builtIn === undefined) return undefined;
+  const { file, text } = "name" in from ? { file: `${from.name}.yaml`, text: builtIn! } : from;
+  const loaded = await presetFromText(file, text, machine);
+  if (!loaded.ok) return loaded;
+  const { name, letsDataOut } = loaded.value;
+  const client = presetRegistry(file, text);
+  const registries = client ? await registriesOf(client, machine) : [];
+  const choice = { name, registries, letsDataOut, ...("name" in from ? {} : { text }) };
+  return { ok: true, value: choice, warnings: loaded.warnings };
+}
+
 /** What a list of presets shows. Needs no registry. */
 export interface PresetSummary {
   readonly name: string;

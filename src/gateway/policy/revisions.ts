@@ -1,20 +1,9 @@
 /**
- * Revisions of a policy as values: number, hash, text, what changed. A rollback is a new revision with an old text, so
- * history never loses anything. Who stores them is not decided here.
+ * What tells two revisions of a policy apart: a hash of what they mean, and the difference in lines for people. Pure;
+ * they are stored by src/store/policies.ts.
  */
 import { createHash } from "node:crypto";
 import type { Denial, EndpointRule, PolicyModel } from "./model.ts";
-
-/** One revision. `text` is the file as it was given. */
-export interface Revision {
-  readonly number: number;
-  /** SHA-256 of the model's canonical form: reformatting a file doesn't change it. */
-  readonly hash: string;
-  readonly text: string;
-  readonly createdAt: number;
-  /** The revision that this one brought back. */
-  readonly rollbackOf?: number;
-}
 
 /** What differs between two models, by rule and denial, as lines for people. */
 export interface PolicyDiff {
@@ -29,27 +18,12 @@ export function policyHash(model: PolicyModel): string {
   return createHash("sha256").update(canonical(model)).digest("hex");
 }
 
-/** Adds a revision; `unchanged` when the meaning is that of the newest one. */
-export function appendRevision(
-  history: readonly Revision[],
-  next: { text: string; model: PolicyModel; now: number; rollbackOf?: number },
-): { kind: "added" | "unchanged"; history: readonly Revision[]; revision: Revision } {
-  const newest = history.at(-1);
-  const hash = policyHash(next.model);
-  if (newest?.hash === hash) return { kind: "unchanged", history, revision: newest };
-  const revision: Revision = {
-    number: (newest?.number ?? 0) + 1,
-    hash,
-    text: next.text,
-    createdAt: next.now,
-    ...(next.rollbackOf === undefined ? {} : { rollbackOf: next.rollbackOf }),
-  };
-  return { kind: "added", history: [...history, revision], revision };
-}
-
-/** The revision of that number. */
-export function revisionAt(history: readonly Revision[], number: number): Revision | undefined {
-  return history.find((revision) => revision.number === number);
+/** Hash of a revision: its file's meaning and what its presets add. */
+export function revisionHash(model: PolicyModel, presets: readonly (readonly EndpointRule[])[]): string {
+  if (presets.length === 0) return policyHash(model);
+  return createHash("sha256")
+    .update(canonical([model, presets]))
+    .digest("hex");
 }
 
 /** What changes from `before` to `after`. */

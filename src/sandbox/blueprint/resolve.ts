@@ -14,7 +14,7 @@ export interface Blueprint {
   /** Names the runtime's directory: sha256 in hex. */
   digest: string;
   agent: AgentSource;
-  policy: BlueprintFile["policy"];
+  policy: { unknown: "ask" | "deny"; default?: { file: string; text: string } };
   profiles: Record<string, Profile> & { default: Profile };
   /** Exact bytes of `package.json` and `package-lock.json`, as they will be installed. */
   manifest: Buffer;
@@ -49,6 +49,10 @@ export async function resolveBlueprint(projectRoot: string): Promise<Blueprint> 
     read(join(projectRoot, agent.source, "package.json")),
     read(lockFile),
   ]);
+  const policyFile = policy.file && {
+    file: policy.file,
+    text: (await read(join(projectRoot, policy.file))).toString("utf8"),
+  };
   const found = sha256(lock);
   if (found !== agent.lockDigest) {
     throw new Fault({
@@ -60,7 +64,7 @@ export async function resolveBlueprint(projectRoot: string): Promise<Blueprint> 
   return {
     digest: runtimeDigest(agent, manifest, lock),
     agent,
-    policy,
+    policy: { unknown: policy.unknown, ...(policyFile ? { default: policyFile } : {}) },
     profiles: profiles as Blueprint["profiles"],
     manifest,
     lock,

@@ -27,7 +27,15 @@ export type Profile = z.infer<typeof Profile>;
 export const BlueprintFile = z.strictObject({
   version: z.literal(1),
   agent: AgentSource,
-  policy: z.strictObject({ unknown: z.enum(["ask", "deny"]) }),
+  policy: z.strictObject({
+    unknown: z.enum(["ask", "deny"]),
+    /** The default policy, from the project's folder. What it says is the gateway's matter. */
+    file: z
+      .string()
+      .regex(/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/)
+      .refine((path) => !path.split("/").includes(".."))
+      .optional(),
+  }),
   profiles: z
     .record(z.string().regex(/^[a-z0-9-]{1,63}$/), Profile)
     .refine((p) => "default" in p, "a profile `default` is required"),

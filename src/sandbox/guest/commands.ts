@@ -2,7 +2,6 @@
  * What each command of the host does (protocol.ts). Every command that carries an id is answered by one `ack`.
  * The host is trusted to command, yet a malformed command must not end the guest.
  */
-import type { Agent } from "./agent.ts";
 import { BadPath, getFile, putFile } from "./home-files.ts";
 import type { HostLink } from "./host-link.ts";
 import { reason } from "./log.ts";
@@ -15,9 +14,10 @@ type Numbered = Extract<ToGuest, { id: number }>;
 /** What commands work on. */
 export interface Guest {
   home: string;
-  agent: Agent;
   turns: Turns;
   link: HostLink;
+  /** Starts the agent's gateway unless it runs. */
+  warmUp(): Promise<void>;
   /** Cuts the agent's connections to the gateway. */
   quiet(): void;
   /** Stops the agent and ends. */
@@ -44,10 +44,10 @@ async function carryOut(guest: Guest, command: Numbered): Promise<void> {
 
 /** Does it; `after` runs when the ack is written, so that an ack always comes before the events it announces. */
 async function perform(guest: Guest, command: Numbered): Promise<{ ack?: Ack; after?: () => void }> {
-  const { agent, turns, link } = guest;
+  const { turns, link } = guest;
   switch (command.type) {
     case "warm":
-      return { after: () => void agent.ensure().catch(() => undefined) };
+      return { after: () => void guest.warmUp().catch(() => undefined) };
     case "run": {
       const { turnId, fence, sessionKey, text, mode, timeoutMs } = command;
       if (![turnId, sessionKey, text].every((v) => typeof v === "string" && v !== "") || !(timeoutMs > 0))

@@ -47,7 +47,7 @@ const link = new HostLink(paths.controlSocket, {
     fence: turns.fence,
     turns: turns.describe(),
   }),
-  command: (command) => handleCommand({ home: paths.home, agent, turns, link, quiet, shutdown }, command),
+  command: (command) => handleCommand({ home: paths.home, turns, link, warmUp, quiet, shutdown }, command),
 });
 
 /** Runs a turn the way it asks for. A one-shot run waits until the gateway is free, and has the agent for itself. */
@@ -66,6 +66,16 @@ async function run(turn: Turn): Promise<void> {
   } finally {
     leave();
     if (agent.state === "warm" && turns.running.length === 0) tell("idle");
+  }
+}
+
+/** Starts the gateway unless it runs; not beside a one-shot run, which has the state directory for itself. */
+async function warmUp(): Promise<void> {
+  const leave = await gate.enter(false);
+  try {
+    await agent.ensure();
+  } finally {
+    leave();
   }
 }
 
@@ -107,4 +117,4 @@ forwarder.on("connection", (client: Socket) => {
   client.on("close", () => clients.delete(client));
 });
 link.dial();
-agent.ensure().catch((error) => log("error", "agent-unavailable", { err: reason(error) }));
+warmUp().catch((error) => log("error", "agent-unavailable", { err: reason(error) }));

@@ -276,6 +276,8 @@ export class FakeGuest {
       if (!turn.done && turn.command.sessionKey === command.sessionKey)
         throw new Refused("busy", "session has a turn");
     if (this.agent !== "warm" && command.mode === "warm") this.violations.push("run without a warm agent");
+    // As the real guest: a one-shot run stops the gateway.
+    if (command.mode === "oneshot") this.#state("cold");
     this.#fences.set(conversation, command.fence);
     const turn: FakeTurn = {
       command,

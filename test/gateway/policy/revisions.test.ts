@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { explain } from "../../../src/gateway/policy/explain.ts";
-import {
-  appendRevision,
-  diffPolicies,
-  policyHash,
-  type Revision,
-  revisionAt,
-} from "../../../src/gateway/policy/revisions.ts";
+import { diffPolicies, policyHash, revisionHash } from "../../../src/gateway/policy/revisions.ts";
 import { compiled, model } from "./helpers.ts";
 
 const A = "egress: { allowed: [{ host: a.example.com, port: 443 }] }";
@@ -21,28 +15,11 @@ describe("revisions", () => {
     );
     assert.notEqual(policyHash(model(A)), policyHash(model(B)));
   });
-  it("count up, stay when nothing changed, and roll back without losing anything", () => {
-    let history: readonly Revision[] = [];
-    const add = (text: string, rollbackOf?: number) => {
-      const step = appendRevision(history, {
-        text,
-        model: model(text),
-        now: 1,
-        ...(rollbackOf ? { rollbackOf } : {}),
-      });
-      history = step.history;
-      return step;
-    };
-    assert.equal(add(A).revision.number, 1);
-    assert.equal(add(`${A} # same`).kind, "unchanged");
-    assert.equal(add(B).revision.number, 2);
-    const back = add(revisionAt(history, 1)!.text, 1);
-    assert.deepEqual([back.revision.number, back.revision.rollbackOf], [3, 1]);
-    assert.equal(back.revision.hash, history[0]!.hash);
-    assert.deepEqual(
-      history.map((revision) => revision.number),
-      [1, 2, 3],
-    );
+  it("count presets in", () => {
+    const rules = model(B).rules;
+    assert.equal(revisionHash(model(A), []), policyHash(model(A)));
+    assert.notEqual(revisionHash(model(A), [rules]), policyHash(model(A)));
+    assert.notEqual(revisionHash(model(A), [rules]), revisionHash(model(A), [rules, rules]));
   });
   it("say what changed, fixed sections by name", () => {
     const before = model(

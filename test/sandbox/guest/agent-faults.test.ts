@@ -151,6 +151,17 @@ test("one-shot: the gateway is stopped first, the answer comes, warm works again
   assert.ok(rig.host.frames.slice(from).some((f) => f.type === "agent" && f.detail === "ready"));
 });
 
+test("one-shot: a warm command that comes meanwhile waits for its end", async () => {
+  const rig = rigs[0] as Rig;
+  const from = rig.host.frames.length;
+  await rig.host.run("ow", "run sleep 1; echo slept", { mode: "oneshot" });
+  await until(() => running("sleep 1;").length > 0, "the tool");
+  await rig.host.ask({ type: "warm" });
+  const end = await rig.host.outcome("ow");
+  assert.ok(end.kind === "final" && /slept/.test(end.text), JSON.stringify(end));
+  await rig.host.agent("warm", 20_000, from);
+});
+
 test("one-shot: cancelled within a second", async () => {
   const rig = rigs[0] as Rig;
   await rig.host.run("oc", "run sleep 98765", { mode: "oneshot" });

@@ -5,35 +5,27 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { homeFrom } from "../../../src/lib/paths.ts";
-import { resolveBlueprint } from "../../../src/sandbox/blueprint/index.ts";
-import { agentProcesses } from "../../../src/sandbox/guest/processes.ts";
-import { startRig, until } from "./harness.ts";
+import { agentProcesses } from "../../src/sandbox/guest/processes.ts";
+import { realRuntime } from "../helpers/runtime.ts";
+import { startRig, until } from "../sandbox/guest/harness.ts";
 
-const INSIDE = "NEMOCLAW_TEST_NETNS";
+/** Set inside: where the runtime is. */
+const INSIDE = "NEMOCLAW_TEST_REAL_RUNTIME";
 
-/** The blueprint's runtime: of this installation, or the one that `NEMOCLAW_TEST_RUNTIME` names. */
-async function runtime(): Promise<string | undefined> {
-  const { digest } = await resolveBlueprint(join(import.meta.dirname, "../../.."));
-  const dir = process.env["NEMOCLAW_TEST_RUNTIME"] ?? join(homeFrom(process.env), "runtime", digest);
-  const pkg = join(dir, "node_modules/openclaw");
-  return existsSync(pkg) ? pkg : undefined;
-}
-
-const agentPackage = await runtime();
 const namespaced = spawnSync("unshare", ["-n", "true"]).status === 0;
-const skip =
-  agentPackage === undefined
-    ? "the agent runtime isn't installed (npm start installs it)"
-    : namespaced
-      ? false
-      : "no network namespace can be made here (unshare -n fails)";
+const skip = namespaced ? false : "no network namespace can be made here (unshare -n fails)";
+const given = process.env[INSIDE];
 
-if (!skip && process.env[INSIDE] === undefined) {
-  test("real OpenClaw, in a network namespace of its own", () => {
+if (given === undefined) {
+  test("real OpenClaw, in a network namespace of its own", { skip }, async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), "nc-real-"));
+    t.after(() => rmSync(dir, { recursive: true, force: true }));
+    const runtime = join(dir, "runtime");
+    await realRuntime(runtime);
     const script = 'ip link set lo up 2>/dev/null || ifconfig lo up; exec "$0" "$@"';
     const argv = [
       "-n",
@@ -48,7 +40,7 @@ if (!skip && process.env[INSIDE] === undefined) {
     // Without NODE_TEST_CONTEXT, or the inner run would report to a parent that doesn't listen.
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     const run = spawnSync("unshare", argv, {
-      env: { ...env, [INSIDE]: "1" },
+      env: { ...env, [INSIDE]: runtime },
       encoding: "utf8",
       timeout: 280_000,
     });
@@ -56,7 +48,8 @@ if (!skip && process.env[INSIDE] === undefined) {
     assert.equal(run.status, 0, run.stdout + run.stderr);
   });
 } else {
-  test("real OpenClaw over the guest", { skip, timeout: 270_000 }, async (t) => {
+  test("real OpenClaw over the guest", { timeout: 270_000 }, async (t) => {
+    const agentPackage = join(given, "node_modules/openclaw");
     const ms = (since: number) => Math.round(performance.now() - since);
     const times: Record<string, number> = {};
     const began = performance.now();

@@ -1,0 +1,108 @@
+/**
+ * Subcommands of `policy` that both CLIs have, each made once: set, get, list, rollback.
+ */
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import type { PolicyRow, PolicyView } from "../../gateway/index.ts";
+import { Fault } from "../../lib/errors.ts";
+import { policyData, policyTable, policyText } from "./render.ts";
+import { readPolicyFile, type SubmitOptions, submit } from "./submit.ts";
+import { askGateway, type HomeOption, resolveTarget } from "./target.ts";
+
+/** A whole number from 1. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("expected a whole number from 1");
+  return value;
+}
+
+/** The sandbox that is meant; without it everybody's policy. */
+export const sandboxArgument = (): Argument =>
+  new Argument("[sandbox]", "sandbox; left out: the default policy, which holds for all");
+const homeOption = () => new Option("--home <dir>", "home of the installation");
+
+/** Options of every change. */
+export function withSubmitOptions(command: Command): Command {
+  return command
+    .option("--wait", "wait until the gateway has loaded it")
+    .option("--timeout <seconds>", "longest wait", positive, 60)
+    .option("--dry-run", "check it and show what would change")
+    .option("--note <text>", "why, for the history")
+    .option("-y, --yes", "accepted for compatibility: nothing is asked")
+    .addOption(homeOption());
+}
+
+/** `policy set` and its alias `policy apply`. */
+export function setCommand(name: "set" | "apply"): Command {
+  return withSubmitOptions(
+    new Command(name)
+      .description(
+        name === "set"
+          ? "put a policy file in force, at once"
+          : "the same as set: put a policy file in force",
+      )
+      .addArgument(sandboxArgument())
+      .option("-f, --policy <file>", "the policy, in either form (- is standard input)")
+      .option("--global", "the default policy, as without a sandbox"),
+  ).action(
+    async (sandbox: string | undefined, options: SubmitOptions & { policy?: string; global?: boolean }) => {
+      if (options.policy === undefined)
+        throw new Fault({ code: "usage", message: "which policy? Say --policy FILE (or -f FILE)" });
+      if (options.global && sandbox !== undefined)
+        throw new Fault({ code: "usage", message: "--global and a sandbox exclude each other" });
+      await submit("policy.set", resolveTarget(sandbox), readPolicyFile(options.policy), options);
+    },
+  );
+}
+
+interface GetOptions extends HomeOption {
+  rev?: number;
+  full?: boolean;
+  base?: boolean;
+  output?: "json" | "yaml";
+}
+
+/** `policy get`. */
+export function getCommand(): Command {
+  return new Command("get")
+    .description("show a policy: its facts, and with --base or --full what it says")
+    .addArgument(sandboxArgument())
+    .option("--rev <number>", "an earlier version", positive)
+    .option("--base", "the file as it was given")
+    .option("--full", "all that holds: default, presets and standing approvals included")
+    .addOption(new Option("-o, --output <format>", "for programs").choices(["json", "yaml"]))
+    .addOption(homeOption())
+    .action(async (sandbox: string | undefined, options: GetOptions) => {
+      const view = await askGateway<PolicyView>(options, "policy.get", {
+        target: resolveTarget(sandbox),
+        full: options.full === true,
+        ...(options.rev === undefined ? {} : { rev: options.rev }),
+      });
+      const what = options.full ? "full" : options.base ? "base" : "facts";
+      console.log(options.output ? policyData(view, options.output) : policyText(view, what));
+    });
+}
+
+/** `policy list`. */
+export function listCommand(): Command {
+  return new Command("list")
+    .description("show the versions of a policy, newest first")
+    .addArgument(sandboxArgument())
+    .addOption(new Option("-o, --output <format>", "for programs").choices(["json"]))
+    .addOption(homeOption())
+    .action(async (sandbox: string | undefined, options: HomeOption & { output?: string }) => {
+      const rows = await askGateway<PolicyRow[]>(options, "policy.list", { target: resolveTarget(sandbox) });
+      console.log(options.output ? JSON.stringify(rows) : policyTable(rows));
+    });
+}
+
+/** `policy rollback`. */
+export function rollbackCommand(): Command {
+  return withSubmitOptions(
+    new Command("rollback")
+      .description("put an earlier version in force again, as a new one")
+      .addArgument(sandboxArgument())
+      .requiredOption("--rev <number>", "the version to bring back", positive),
+  ).action(async (sandbox: string | undefined, options: SubmitOptions & { rev: number }) => {
+    await submit("policy.rollback", resolveTarget(sandbox), { rev: options.rev }, options);
+  });
+}

@@ -1,0 +1,81 @@
+/**
+ * What a tap means, judged when it comes: is this person an approver, is this the card's own chat and message, is the
+ * card still to be decided by this gateway. A pure table; whoever carries the result out is in `approvals.ts`.
+ */
+import type { ApprovalRecord, ApprovalState, CardMessage, Tap, TapOutcome } from "../../store/index.ts";
+import { needsConfirmation } from "./facts.ts";
+
+/** A tap on a card. */
+export type DecideTap = Extract<Tap, { kind: "decide" }>;
+
+/** What is to be done with it. */
+export type TapMeaning =
+  | { readonly do: "answer"; readonly kind: TapOutcome["kind"]; readonly suspicious: boolean }
+  | { readonly do: "expire" }
+  | { readonly do: "confirm"; readonly on: boolean }
+  | { readonly do: "decide"; readonly state: Exclude<ApprovalState, "pending" | "expired" | "cancelled"> };
+
+/** What is known when it is judged. */
+export interface TapFacts {
+  readonly record: ApprovalRecord | undefined;
+  readonly card: CardMessage | undefined;
+  readonly mayDecide: boolean;
+  readonly epoch: string;
+}
+
+const answer = (kind: TapOutcome["kind"], suspicious = false): TapMeaning => ({
+  do: "answer",
+  kind,
+  suspicious,
+});
+
+/** Outcomes of a card that has one already. */
+const SETTLED: Record<Exclude<ApprovalState, "pending">, TapOutcome["kind"]> = {
+  "allowed-once": "decided",
+  "allowed-session": "decided",
+  "allowed-always": "decided",
+  denied: "decided",
+  expired: "expired",
+  cancelled: "cancelled",
+};
+
+/** Judges one tap. */
+export function meaningOf(tap: DecideTap, { record, card, mayDecide, epoch }: TapFacts): TapMeaning {
+  if (!record) return answer("gone", true);
+  if (!mayDecide) return answer("stranger", true);
+  const own =
+    card !== undefined &&
+    card.message === tap.message &&
+    card.conversation === tap.conversation &&
+    record.conversation === tap.conversation &&
+    record.bridge === tap.bridge;
+  if (!own) return answer("misplaced", true);
+  if (record.state !== "pending") return answer(SETTLED[record.state]);
+  // Asked by a gateway that is gone: what it held is gone too.
+  if (record.epoch !== epoch) return { do: "expire" };
+  switch (tap.verb) {
+    case "once":
+      return { do: "decide", state: "allowed-once" };
+    case "session":
+      return { do: "decide", state: "allowed-session" };
+    case "deny":
+      return { do: "decide", state: "denied" };
+    case "back":
+      return { do: "confirm", on: false };
+    case "always":
+      return needsConfirmation(record.risks)
+        ? { do: "confirm", on: true }
+        : { do: "decide", state: "allowed-always" };
+    case "always-confirmed":
+      // Only after the second question was shown.
+      return needsConfirmation(record.risks) && !record.confirming
+        ? { do: "confirm", on: true }
+        : { do: "decide", state: "allowed-always" };
+  }
+}
+
+/** What the presser is told once a decision was carried out. */
+export function decidedKind({ won, record }: { won: boolean; record: ApprovalRecord }): TapOutcome["kind"] {
+  if (won) return record.nextTry ? "next-try" : "done";
+  return record.state === "pending" ? "busy" : SETTLED[record.state];
+}
