@@ -61,7 +61,12 @@ export async function spreadOut(count: number, width: number, one: () => Promise
 }
 
 /** Milliseconds to the first byte, of `count` tunnels, `width` at once, each closed after it. */
-export async function firstBytes(route: Route, first: Buffer, count: number, width: number): Promise<number[]> {
+export async function firstBytes(
+  route: Route,
+  first: Buffer,
+  count: number,
+  width: number,
+): Promise<number[]> {
   const times: number[] = [];
   await spreadOut(count, width, async () => {
     const { socket, ms } = await openTunnel(route, first);

@@ -32,6 +32,8 @@ const make = () =>
 
 const tcp = make();
 make().listen(`${home}.sock`, () => {
-  tcp.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ port: (tcp.address() as AddressInfo).port })));
+  tcp.listen(0, "127.0.0.1", () =>
+    console.log(JSON.stringify({ port: (tcp.address() as AddressInfo).port })),
+  );
 });
 process.stdin.resume().on("end", () => process.exit(0));

@@ -2,12 +2,28 @@
  * A policy of realistic size: the presets of a developer's sandbox, forty endpoints of the operator's own (exact hosts,
  * wildcards, inspected ones), a few denials, and the one host that the bench connects to.
  */
-import { builtInPreset, type CompiledPolicy, combine, compilePolicy, formatNotices, loadPolicy } from "../../src/gateway/policy/index.ts";
+import {
+  builtInPreset,
+  type CompiledPolicy,
+  combine,
+  compilePolicy,
+  formatNotices,
+  loadPolicy,
+} from "../../src/gateway/policy/index.ts";
 
 /** The host of every measured connection: TLS on 443 and 8443, plain HTTP on 80. */
 export const HOST = "api.example.com";
 
-const PRESETS = ["github", "huggingface", "jira", "slack", "discord", "outlook", "public-reference", "weather"];
+const PRESETS = [
+  "github",
+  "huggingface",
+  "jira",
+  "slack",
+  "discord",
+  "outlook",
+  "public-reference",
+  "weather",
+];
 
 /** Compiles it. */
 export async function benchPolicy(): Promise<CompiledPolicy> {
@@ -29,5 +45,10 @@ ${endpoints.join("\n")}
   const all = combine(own.value.rules, rules, []);
   if (!all.ok) throw new Error(all.problems.join("\n"));
   const denials = [{ name: "ads", host: "*.ads.example", ports: "any" as const }];
-  return compilePolicy({ hash: "bench", fallback: "ask", rules: all.rules, denials: [...own.value.denials, ...denials] });
+  return compilePolicy({
+    hash: "bench",
+    fallback: "ask",
+    rules: all.rules,
+    denials: [...own.value.denials, ...denials],
+  });
 }

@@ -17,7 +17,11 @@ function statOf(pid: number): Stat | undefined {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The program's name may hold spaces and brackets; the fields begin after the last bracket (proc(5)).
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return { pid, parent: Number(fields[1]), ticks: [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0) };
+    return {
+      pid,
+      parent: Number(fields[1]),
+      ticks: [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0),
+    };
   } catch {
     return undefined;
   }

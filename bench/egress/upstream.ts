@@ -45,9 +45,13 @@ async function listen(serve: (socket: Socket) => void): Promise<number> {
     socket.on("error", () => socket.destroy());
     serve(socket);
   });
-  await new Promise<void>((resolve) => server.listen({ port: 0, host: "127.0.0.1", backlog: 2_048 }, resolve));
+  await new Promise<void>((resolve) =>
+    server.listen({ port: 0, host: "127.0.0.1", backlog: 2_048 }, resolve),
+  );
   return (server.address() as AddressInfo).port;
 }
 
-console.log(JSON.stringify({ byte: await listen(byte), stream: await listen(stream), http: await listen(http) }));
+console.log(
+  JSON.stringify({ byte: await listen(byte), stream: await listen(stream), http: await listen(http) }),
+);
 process.stdin.resume().on("end", () => process.exit(0));

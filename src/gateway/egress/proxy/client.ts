@@ -2,6 +2,7 @@
  * What the parts of the proxy share about one client and about all clients of one sandbox. Types only.
  */
 import type { Socket } from "node:net";
+import type { Cancel } from "../../../lib/cancel.ts";
 import type { Authority } from "../guard/index.ts";
 import type { Gatekeeper } from "./gatekeeper.ts";
 import type { ProxyLimits } from "./limits.ts";
@@ -23,7 +24,7 @@ export interface Client {
   readonly socket: Socket;
   readonly reader: ByteReader;
   /** Aborts when the client is gone. */
-  readonly gone: AbortSignal;
+  readonly gone: Cancel;
   readonly binary?: string;
 }
 

@@ -3,6 +3,7 @@
  * everything else a forwarded request, one policy decision each. Holds no policy itself.
  */
 import type { Socket } from "node:net";
+import { Canceller } from "../../../lib/cancel.ts";
 import type { Authority } from "../guard/index.ts";
 import { type Client, ESTABLISHED, type Inside, type Shared } from "./client.ts";
 import { forward } from "./forward.ts";
@@ -16,17 +17,13 @@ import { openTunnel } from "./tunnel.ts";
 
 /** Serves a connection until it ends. */
 export async function serveConnection(socket: Socket, shared: Shared): Promise<void> {
-  const left = new AbortController();
-  // A reason of our own: the one that is made up otherwise carries a stack and costs more than all else here.
-  socket.once("close", () => left.abort("closed"));
+  const gone = new Canceller();
+  socket.on("close", () => gone.abort());
   socket.on("error", () => socket.destroy());
   const reader = new ByteReader(socket);
   const sourcePort = await readSourcePort(reader, shared.limits);
   const binary = sourcePort === undefined ? undefined : await shared.programOf?.(sourcePort);
-  await serveRequests(
-    { socket, reader, gone: left.signal, ...(binary === undefined ? {} : { binary }) },
-    shared,
-  );
+  await serveRequests({ socket, reader, gone, ...(binary === undefined ? {} : { binary }) }, shared);
 }
 
 /** Requests one after the other: at the proxy, or inside a tunnel. */

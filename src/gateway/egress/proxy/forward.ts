@@ -5,6 +5,7 @@
  */
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import type { Cancel } from "../../../lib/cancel.ts";
 import { formatAuthority } from "../guard/index.ts";
 import { sendBody } from "./body.ts";
 import type { Client, Inside, Shared } from "./client.ts";
@@ -142,7 +143,7 @@ async function exchange(
 function waitForAnswer(
   upstream: ClientRequest,
   body: Promise<"done" | "malformed" | "truncated" | "stopped">,
-  gone: AbortSignal,
+  gone: Cancel,
   responseMs: number,
 ): Promise<Ending> {
   return new Promise((resolve) => {

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
+import { type Cancel, Canceller } from "../../../lib/cancel.ts";
 import { redact } from "../../../lib/redact.ts";
 import { type Decision, decideConnection, decideRequest, type RequestAttempt } from "../../policy/decide.ts";
 import type { Authority, Guard, GuardReason, Ip } from "../guard/index.ts";
@@ -40,9 +41,6 @@ export interface Refused {
   readonly ok: false;
   readonly reply: Reply;
 }
-
-/** Reason of an abort that nobody reads: the one that is made up otherwise carries a stack. */
-const NO_MORE = "no longer wanted";
 
 /** How many of a name's addresses are tried. */
 const MAX_TRIES = 4;
@@ -89,7 +87,7 @@ export class Gatekeeper {
    * Everything before the dial. `gone` aborts when the client is gone; `left` (a client that ended its side) counts
    * while a person is asked: who waits for an answer to a held request must be there.
    */
-  async admit(wanted: Wanted, gone: AbortSignal, left: AbortSignal): Promise<Admitted | Refused> {
+  async admit(wanted: Wanted, gone: Cancel, left: Canceller): Promise<Admitted | Refused> {
     const { guard, approver } = this.options;
     const first = this.decide(wanted);
     let { decision } = first;
@@ -103,7 +101,7 @@ export class Gatekeeper {
       decision = { ...decision, verdict: "allow", reason: "granted" };
       row = this.row(wanted, decision, first.hash);
     } else if (decision.verdict === "ask") {
-      const outcome = await approver.hold(this.question(wanted, first.hash), left);
+      const outcome = await approver.hold(this.question(wanted, first.hash), left.toSignal());
       if (outcome.kind !== "allowed") return this.refuse({ ...row, ...decider(outcome) }, heldReply(outcome));
       if (left.aborted)
         return this.refuse({ ...row, reason: "client_left", ...decider(outcome) }, reply("unavailable"));
@@ -145,22 +143,22 @@ export class Gatekeeper {
    * Dials the checked addresses in order, within one time limit, and writes the allow row before handing the socket
    * out: nobody can send a byte that isn't on record.
    */
-  async dial(admitted: Admitted, signal: AbortSignal): Promise<{ ok: true; socket: Socket } | Refused> {
+  async dial(admitted: Admitted, signal: Cancel): Promise<{ ok: true; socket: Socket } | Refused> {
     const { connector, limits, audit } = this.options;
     const { row, addresses } = admitted;
-    const giveUp = new AbortController();
+    const giveUp = new Canceller();
     let late = false;
     const timer = setTimeout(() => {
       late = true;
-      giveUp.abort(NO_MORE);
+      giveUp.abort();
     }, limits.dialMs);
-    const leave = () => giveUp.abort(NO_MORE);
+    const leave = () => giveUp.abort();
     signal.addEventListener("abort", leave, { once: true });
     if (signal.aborted) leave();
     try {
       for (const address of addresses.slice(0, MAX_TRIES)) {
-        if (giveUp.signal.aborted) break;
-        const socket = await connector.dial(address, row.port, giveUp.signal).catch(() => undefined);
+        if (giveUp.aborted) break;
+        const socket = await connector.dial(address, row.port, giveUp).catch(() => undefined);
         if (!socket) continue;
         socket.on("error", () => socket.destroy());
         return await this.record(socket, { ...row, address: address.text }, audit);

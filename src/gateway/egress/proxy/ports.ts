@@ -4,6 +4,7 @@
  */
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Cancel } from "../../../lib/cancel.ts";
 import type { CompiledPolicy } from "../../policy/compile.ts";
 import type { Grant, Layer } from "../../policy/decide.ts";
 import { type Ip, parseIp } from "../guard/index.ts";
@@ -97,7 +98,7 @@ export interface AuditPort {
 
 /** The only way out. Must dial exactly this address, and reject when it can't. */
 export interface Connector {
-  dial(address: Ip, port: number, signal: AbortSignal): Promise<Socket>;
+  dial(address: Ip, port: number, signal: Cancel): Promise<Socket>;
 }
 
 /** Dials over TCP. */

@@ -3,6 +3,7 @@
  * with their limits, pieces of bodies, first bytes of tunnels. Owns the stream's reading side until `release`.
  */
 import type { Duplex } from "node:stream";
+import { type Cancel, Canceller } from "../../../lib/cancel.ts";
 import { findHeadEnd } from "./head.ts";
 import type { ProxyLimits } from "./limits.ts";
 
@@ -13,9 +14,6 @@ export type HeadRead =
 
 /** How much is kept in memory that nobody has asked for yet. */
 const MAX_KEPT = 64 * 1024;
-
-/** Reason of aborts here. A constant: the one that `abort()` makes up costs more than all the rest of a tunnel's start. */
-const LEFT = "client left";
 
 /** A reader. One per stream at a time. */
 export class ByteReader {
@@ -72,13 +70,10 @@ export class ByteReader {
   }
 
   /** The next bytes, whatever came; undefined at the end or after `timeoutMs`. */
-  async bytes(timeoutMs?: number): Promise<Buffer | undefined> {
-    const until = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
-    for (;;) {
-      const now = this.take();
-      if (now) return now;
-      if (this.ended || !(await this.more(until))) return undefined;
-    }
+  bytes(timeoutMs?: number): Promise<Buffer | undefined> {
+    const now = this.take();
+    if (now || this.done) return Promise.resolve(now);
+    return this.more(timeoutMs);
   }
 
   /** The next request head, up to and with its empty line; what follows it stays unread. */
@@ -88,7 +83,7 @@ export class ByteReader {
     // TLS, an SSH banner's zero, a SOCKS greeting: nothing that waiting would turn into a request line.
     if (head[0]! <= 0x20 ? head[0] !== 0x0d && head[0] !== 0x0a : head[0]! >= 0x7f)
       return { kind: "not_http" };
-    const until = performance.now() + limits.headMs;
+    let until = 0;
     let scanned = 0;
     for (;;) {
       const end = findHeadEnd(head, Math.max(0, scanned - 1));
@@ -99,10 +94,10 @@ export class ByteReader {
       }
       if (head.length > limits.headBytes) return { kind: "too_large" };
       scanned = head.length;
-      const piece = this.take();
-      if (piece) head = Buffer.concat([head, piece]);
-      else if (this.ended) return { kind: "truncated" };
-      else if (!(await this.more(until))) return { kind: "timeout" };
+      until ||= performance.now() + limits.headMs;
+      const piece = await this.bytes(Math.max(1, until - performance.now()));
+      if (!piece) return { kind: this.ended ? "truncated" : "timeout" };
+      head = Buffer.concat([head, piece]);
     }
   }
 
@@ -116,14 +111,14 @@ export class ByteReader {
    * `gone`. To see an end one must read, so what comes is kept, up to a bound; a client that has sent more isn't
    * watched further.
    */
-  watchEnd(gone: AbortSignal): { readonly signal: AbortSignal; stop(): void } {
-    const left = new AbortController();
-    const leave = () => left.abort(LEFT);
+  watchEnd(gone: Cancel): { readonly signal: Canceller; stop(): void } {
+    const signal = new Canceller();
+    const leave = () => signal.abort();
     this.leave = leave;
     gone.addEventListener("abort", leave, { once: true });
     if (gone.aborted || this.done) leave();
     return {
-      signal: left.signal,
+      signal,
       stop: () => {
         this.leave = undefined;
         gone.removeEventListener("abort", leave);
@@ -141,19 +136,16 @@ export class ByteReader {
     return bytes;
   }
 
-  /** Waits for the stream to say something; false when the time is up. */
-  private more(until: number | undefined): Promise<boolean> {
+  /** Waits for the stream to say something. */
+  private more(timeoutMs: number | undefined): Promise<Buffer | undefined> {
     return new Promise((resolve) => {
-      const timer =
-        until === undefined
-          ? undefined
-          : setTimeout(() => settle(false), Math.max(1, until - performance.now()));
-      const settle = (value: boolean) => {
+      const settle = () => {
         this.wake = undefined;
         clearTimeout(timer);
-        resolve(value);
+        resolve(this.take());
       };
-      this.wake = () => settle(true);
+      const timer = timeoutMs === undefined ? undefined : setTimeout(settle, timeoutMs);
+      this.wake = settle;
     });
   }
 }

@@ -64,7 +64,10 @@ function endWriting(to: Socket): void {
  * broke takes the other with it at once.
  */
 function whenDone(socket: Socket, other: Socket, closed: (other: Socket) => void): void {
-  if (!socket.readableEnded || other.destroyed || other.writableFinished) return closed(other);
+  if (!socket.readableEnded || other.destroyed || other.writableFinished) {
+    closed(other);
+    return;
+  }
   other.once("finish", () => other.destroy());
   other.once("close", () => closed(other));
 }
