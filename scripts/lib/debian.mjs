@@ -1,6 +1,7 @@
 /**
  * System programs, by Debian/Ubuntu package. Installs what is missing when it may (root, or sudo), else says exactly
- * what to run. The distribution's own Redis daemon is neither started nor enabled: we run our own on a socket.
+ * what to run. The distribution's own daemons are neither started nor enabled: we run our own Redis on a socket, and
+ * benches run the proxies that they measure.
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from "node:fs";
@@ -20,6 +21,9 @@ export const RUN_PROGRAMS = {
 };
 /** What the tests need besides. */
 export const TEST_PROGRAMS = { git: "git", ps: "procps", ip: "iproute2" };
+
+/** Packages that would start a daemon. */
+const DAEMONS = ["redis-server", "squid", "tinyproxy"];
 
 /** Folders of system programs that an ordinary user's PATH may lack. */
 const SYSTEM = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
@@ -101,8 +105,8 @@ async function install(packages, prefix) {
   const apt = [...prefix, ...(prefix.length ? setEnv : []), "apt-get", ...lock];
   /** @type {{ env: NodeJS.ProcessEnv, stdin: "inherit" | "ignore" }} */
   const options = { env, stdin: prefix.length ? "inherit" : "ignore" };
-  const daemon = packages.includes("redis-server");
-  const allow = daemon ? holdDaemons(prefix) : () => {};
+  const daemons = DAEMONS.filter((name) => packages.includes(name));
+  const allow = daemons.length > 0 ? holdDaemons(prefix) : () => {};
   try {
     const command = [...apt, "install", "-y", "--no-install-recommends", ...packages];
     const what = `Debian packages ${packages.join(", ")}`;
@@ -116,8 +120,8 @@ async function install(packages, prefix) {
   } finally {
     allow();
   }
-  if (daemon && existsSync("/run/systemd/system")) {
-    const [program = "", ...args] = [...prefix, "systemctl", "disable", "--quiet", "redis-server"];
+  if (daemons.length > 0 && existsSync("/run/systemd/system")) {
+    const [program = "", ...args] = [...prefix, "systemctl", "disable", "--quiet", ...daemons];
     spawnSync(program, args, { stdio: "ignore" });
   }
 }

@@ -218,10 +218,12 @@ describe("held connections", () => {
     });
   });
 
-  it("a single grant is used by exactly one of many", async () => {
+  it("a single grant is used by exactly one of many; the others are asked about", async () => {
     const grants: Grant[] = [{ id: "g1", scope: "once", host: "new.example.com", port: 443 }];
     await withPerson({ grants }, async (harness, _client, person) => {
       const clients = Array.from({ length: 10 }, () => harness.client().send(CONNECT("new.example.com:443")));
+      await person.asked(9);
+      for (const { answer } of person.questions) answer({ kind: "expired" });
       await Promise.all(clients.map((client) => client.answered()));
       assert.deepEqual(clients.map((client) => client.status).sort(), [200, ...Array(9).fill(403)]);
       assert.deepEqual(person.consumed, ["g1"]);

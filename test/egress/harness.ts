@@ -27,6 +27,7 @@ import { type CompiledPolicy, compilePolicy, type Fallback } from "../../src/gat
 import type { Grant } from "../../src/gateway/policy/decide.ts";
 import { loadPolicy } from "../../src/gateway/policy/from-file.ts";
 import { formatNotices } from "../../src/gateway/policy/model.ts";
+import type { Cancel } from "../../src/lib/cancel.ts";
 
 /** Where names point unless a test says otherwise. */
 export const PUBLIC = "93.184.216.34";
@@ -63,7 +64,7 @@ export interface HarnessOptions {
   /** Takes upstream connections raw, instead of HTTP; it tells how many bytes it read. */
   raw?: (socket: Socket, count: (bytes: number) => void) => void;
   /** Replaces the dial. */
-  dial?: (address: Ip, port: number, signal: AbortSignal) => Promise<Socket>;
+  dial?: (address: Ip, port: number, signal: Cancel) => Promise<Socket>;
 }
 
 /** An upstream that reads everything and says nothing. */

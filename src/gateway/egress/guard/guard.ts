@@ -5,6 +5,7 @@
  * anything that isn't public.
  */
 import { networkInterfaces } from "node:os";
+import { type Cancel, Canceller } from "../../../lib/cancel.ts";
 import type { Authority } from "./authority.ts";
 import { classifyAddress } from "./classify.ts";
 import { type Cidr, contains, type Ip, parseIp } from "./ip.ts";
@@ -64,7 +65,7 @@ export interface Guard {
    */
   precheck(target: Authority, allowance: Allowance): Exclude<GuardVerdict, { ok: true }> | undefined;
   /** Resolves once and judges every answer; one bad answer refuses all. Never rejects. */
-  check(target: Authority, allowance: Allowance, signal?: AbortSignal): Promise<GuardVerdict>;
+  check(target: Authority, allowance: Allowance, signal?: Cancel): Promise<GuardVerdict>;
   /** Judges one address again (`socket.remoteAddress` after the dial). */
   judge(ip: Ip, port: number, allowance: Allowance): GuardReason | undefined;
 }
@@ -127,32 +128,36 @@ export function createGuard(options: GuardOptions): Guard {
 }
 
 /** The resolver's answers, or the reason why there are none. The time-out holds even if the resolver ignores it. */
-async function lookup(
+function lookup(
   resolver: Resolver,
   host: string,
   timeoutMs: number,
-  outer: AbortSignal | undefined,
+  outer: Cancel | undefined,
 ): Promise<readonly string[] | GuardReason> {
-  const controller = new AbortController();
-  const giveUp = () => controller.abort();
-  const timer = setTimeout(giveUp, timeoutMs);
-  outer?.addEventListener("abort", giveUp, { once: true });
-  if (outer?.aborted) giveUp();
-  const { signal } = controller;
-  const aborted = new Promise<"resolver_timeout">((resolve) => {
-    if (signal.aborted) resolve("resolver_timeout");
-    else signal.addEventListener("abort", () => resolve("resolver_timeout"), { once: true });
+  return new Promise((resolve) => {
+    const given = new Canceller();
+    const settle = (answer: readonly string[] | GuardReason) => {
+      clearTimeout(timer);
+      outer?.removeEventListener("abort", giveUp);
+      resolve(answer);
+    };
+    const giveUp = () => {
+      given.abort();
+      settle("resolver_timeout");
+    };
+    const timer = setTimeout(giveUp, timeoutMs);
+    if (outer?.aborted) return giveUp();
+    outer?.addEventListener("abort", giveUp, { once: true });
+    ask(resolver, host, given).then(
+      (answers) => settle(answers.length === 0 ? "resolver_empty" : answers.slice(0, MAX_ANSWERS)),
+      () => settle("resolver_failed"),
+    );
   });
-  try {
-    const answers = await Promise.race([resolver.resolve(host, signal), aborted]);
-    if (typeof answers === "string") return answers;
-    return answers.length === 0 ? "resolver_empty" : answers.slice(0, MAX_ANSWERS);
-  } catch {
-    return signal.aborted ? "resolver_timeout" : "resolver_failed";
-  } finally {
-    clearTimeout(timer);
-    outer?.removeEventListener("abort", giveUp);
-  }
+}
+
+/** A resolver that throws is one that rejects. */
+async function ask(resolver: Resolver, host: string, given: Cancel): Promise<readonly string[]> {
+  return resolver.resolve(host, given);
 }
 
 function interfaceAddresses(): string[] {

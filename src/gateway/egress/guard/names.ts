@@ -94,13 +94,16 @@ const ADDRESS_SERVICES = [
   "spoofed.burpcollaborator.net",
 ];
 
+const ADDRESS_SERVICE = new Set(ADDRESS_SERVICES);
+const UNDER_ADDRESS_SERVICE = ADDRESS_SERVICES.map((service) => `.${service}`);
+
 /** Classifies a canonical host name (lower case, no trailing dot). */
 export function classifyName(host: string): NameClass {
   if (LOOPBACK.has(host) || host.endsWith(".localhost")) return "loopback_name";
   if (METADATA.has(host)) return "metadata_name";
   if (HOST_ALIASES.has(host)) return "host_alias";
-  if (ADDRESS_SERVICES.some((service) => host === service || host.endsWith(`.${service}`)))
-    return "address_in_name";
+  if (ADDRESS_SERVICE.has(host)) return "address_in_name";
+  for (const suffix of UNDER_ADDRESS_SERVICE) if (host.endsWith(suffix)) return "address_in_name";
   if (spellsLocalAddress(host)) return "address_in_name";
   const dot = host.lastIndexOf(".");
   if (dot < 0 || PRIVATE_TLDS.has(host.slice(dot + 1))) return "private_name";

@@ -2,11 +2,13 @@
  * The port to DNS, and the system's resolver behind it (c-ares: no hosts file, no search list, no thread pool).
  * Called only by the guard, only for names that a policy has already allowed.
  */
+
 import { Resolver as CaresResolver } from "node:dns/promises";
+import type { Cancel } from "../../../lib/cancel.ts";
 
 /** Looks a canonical name up. Resolves to every address as text, `[]` when the name doesn't exist. */
 export interface Resolver {
-  resolve(host: string, signal: AbortSignal): Promise<readonly string[]>;
+  resolve(host: string, signal: Cancel): Promise<readonly string[]>;
 }
 
 /** Codes with which c-ares says that a name or a record type doesn't exist. */

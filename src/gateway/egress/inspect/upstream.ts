@@ -4,6 +4,7 @@
  */
 import type { Socket } from "node:net";
 import { connect, createSecureContext, rootCertificates, type SecureContext } from "node:tls";
+import type { Cancel } from "../../../lib/cancel.ts";
 import type { Authority } from "../guard/index.ts";
 import type { Secured } from "./ports.ts";
 
@@ -23,7 +24,7 @@ export function secureUpstream(
   socket: Socket,
   authority: Authority,
   trust: SecureContext,
-  signal: AbortSignal,
+  signal: Cancel,
   timeoutMs: number,
 ): Promise<Secured> {
   return new Promise((resolve) => {

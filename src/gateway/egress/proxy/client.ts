@@ -2,6 +2,7 @@
  * What the parts of the proxy share about one client and about all clients of one sandbox. Types only.
  */
 import type { Socket } from "node:net";
+import type { Cancel } from "../../../lib/cancel.ts";
 import type { CredentialPort } from "../../credentials/ports.ts";
 import type { Authority } from "../guard/index.ts";
 import type { KeptUpstream } from "../inspect/kept.ts";
@@ -30,7 +31,7 @@ export interface Client {
   readonly socket: Socket;
   readonly reader: ByteReader;
   /** Aborts when the client is gone. */
-  readonly gone: AbortSignal;
+  readonly gone: Cancel;
   /** Absent: the connection didn't say its port, so its program is unknown. */
   readonly program?: Program;
 }
@@ -48,4 +49,4 @@ export interface Inside {
 }
 
 /** CONNECT's yes. */
-export const ESTABLISHED = "HTTP/1.1 200 Connection established\r\n\r\n";
+export const ESTABLISHED = Buffer.from("HTTP/1.1 200 Connection established\r\n\r\n");

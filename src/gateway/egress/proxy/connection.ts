@@ -3,6 +3,7 @@
  * everything else a forwarded request, one policy decision each. Holds no policy itself.
  */
 import type { Socket } from "node:net";
+import { Canceller } from "../../../lib/cancel.ts";
 import type { Authority } from "../guard/index.ts";
 import { type Client, ESTABLISHED, type Inside, type Shared } from "./client.ts";
 import { forward } from "./forward.ts";
@@ -17,12 +18,12 @@ import { openTunnel } from "./tunnel.ts";
 
 /** Serves a connection until it ends. */
 export async function serveConnection(socket: Socket, shared: Shared): Promise<void> {
-  const left = new AbortController();
-  socket.once("close", () => left.abort());
+  const gone = new Canceller();
+  socket.on("close", () => gone.abort());
   socket.on("error", () => socket.destroy());
   const reader = new ByteReader(socket);
   const sourcePort = await readSourcePort(reader, shared.limits);
-  const client = { socket, reader, gone: left.signal };
+  const client = { socket, reader, gone };
   const program =
     sourcePort !== undefined && shared.programOf ? new Program(shared.programOf, sourcePort) : undefined;
   await serveRequests(program ? { ...client, program } : client, shared);
@@ -107,6 +108,7 @@ function badRequest(fault: string): Reply {
 /** PROXY protocol v1, of which only the source port is taken: the forwarder in the guest may write it, or UNKNOWN. */
 const PREFIX = "PROXY ";
 const PREFIX_LINE = /^PROXY (?:UNKNOWN|TCP4 127\.0\.0\.1 127\.0\.0\.1 ([1-9]\d{0,4}) \d{1,5})$/;
+const PREFIX_BYTE = PREFIX.charCodeAt(0);
 const MAX_PREFIX = 107;
 
 /** The client's source port in the sandbox, if the connection says it. It's a claim: see `ProgramLookup`. */
@@ -114,6 +116,10 @@ async function readSourcePort(reader: ByteReader, limits: ProxyLimits): Promise<
   let bytes = await reader.bytes(limits.keepAliveMs);
   for (;;) {
     if (!bytes) return undefined;
+    if (bytes[0] !== PREFIX_BYTE) {
+      reader.unread(bytes);
+      return undefined;
+    }
     const text = bytes.toString("latin1", 0, MAX_PREFIX);
     const end = text.indexOf("\r\n");
     const candidate = text.startsWith(PREFIX) || PREFIX.startsWith(text);

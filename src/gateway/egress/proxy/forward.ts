@@ -5,6 +5,7 @@
  */
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import type { Cancel } from "../../../lib/cancel.ts";
 import { canBeScrubbed } from "../../credentials/answer.ts";
 import type { CredentialUse, CredentialVerdict } from "../../credentials/ports.ts";
 import { formatAuthority } from "../guard/index.ts";
@@ -201,7 +202,7 @@ async function exchange(client: Client, going: Going, socket: Socket, shared: Sh
 function waitForAnswer(
   upstream: ClientRequest,
   body: Promise<"done" | "malformed" | "truncated" | "stopped">,
-  gone: AbortSignal,
+  gone: Cancel,
   responseMs: number,
 ): Promise<Ending> {
   return new Promise((resolve) => {

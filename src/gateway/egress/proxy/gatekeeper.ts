@@ -3,8 +3,9 @@
  * said without a resolver, a person (if the policy says ask), policy again, the address guard, the dial, the audit row.
  * Nothing else in the proxy opens a connection.
  */
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
+import { type Cancel, Canceller } from "../../../lib/cancel.ts";
 import { redact } from "../../../lib/redact.ts";
 import { type Decision, decideConnection, decideRequest, type RequestAttempt } from "../../policy/decide.ts";
 import type { Authority, Guard, GuardReason, Ip } from "../guard/index.ts";
@@ -60,6 +61,10 @@ export interface GatekeeperOptions {
 /** Decides, asks, checks, dials and records. */
 export class Gatekeeper {
   private readonly options: GatekeeperOptions;
+  private readonly spent = new Set<string>();
+  /** Ids of rows: unique over restarts, and nobody is the worse for guessing one. */
+  private readonly prefix = randomBytes(9).toString("base64url");
+  private count = 0;
 
   constructor(options: GatekeeperOptions) {
     this.options = options;
@@ -67,7 +72,8 @@ export class Gatekeeper {
 
   /** The policy's answer as of now; also used to judge open tunnels again. */
   decide(wanted: Wanted): { decision: Decision; hash: string } {
-    const { policy, grants } = this.options.policy.current();
+    const { policy, grants: all } = this.options.policy.current();
+    const grants = this.spent.size === 0 ? all : all.filter(({ id }) => !this.spent.has(id));
     const { authority, program, request } = wanted;
     const binary = program?.name;
     const attempt = {
@@ -82,11 +88,19 @@ export class Gatekeeper {
     return { decision, hash: policy.hash };
   }
 
+  /** Single grants are used once, whatever policy's view of them is by now. */
+  private spend(grantId: string): void {
+    const { grants } = this.options.policy.current();
+    if (this.spent.size > 100)
+      for (const id of this.spent) if (!grants.some((grant) => grant.id === id)) this.spent.delete(id);
+    this.spent.add(grantId);
+  }
+
   /**
    * Everything before the dial. `gone` aborts when the client is gone; `left` (a client that ended its side) counts
    * while a person is asked: who waits for an answer to a held request must be there.
    */
-  async admit(wanted: Wanted, gone: AbortSignal, left: AbortSignal): Promise<Admitted | Refused> {
+  async admit(wanted: Wanted, gone: Cancel, left: Canceller): Promise<Admitted | Refused> {
     const { guard, approver } = this.options;
     const { program } = wanted;
     program?.look();
@@ -107,7 +121,7 @@ export class Gatekeeper {
       decision = { ...decision, verdict: "allow", reason: "granted" };
       row = this.row(wanted, decision, first.hash);
     } else if (decision.verdict === "ask") {
-      const outcome = await approver.hold(this.question(wanted, first.hash), left);
+      const outcome = await approver.hold(this.question(wanted, first.hash), left.toSignal());
       if (outcome.kind !== "allowed") return this.refuse({ ...row, ...decider(outcome) }, heldReply(outcome));
       if (left.aborted)
         return this.refuse({ ...row, reason: "client_left", ...decider(outcome) }, reply("unavailable"));
@@ -126,9 +140,10 @@ export class Gatekeeper {
           : { ...decision, verdict: "allow", reason: "granted" };
       row = { ...this.row(wanted, decision, again.hash), ...decider(outcome) };
     } else if (decision.layer === "once" && decision.grant !== undefined) {
+      this.spend(decision.grant);
       const used = await approver.consume(decision.grant);
-      // Somebody else was quicker: for this connection the grant doesn't exist.
-      if (!used) return this.refuse({ ...row, reason: "grant_used" }, reply("approval_timeout"));
+      // Somebody else was quicker: for this connection the grant doesn't exist, and is asked for like any other.
+      if (!used) return this.admit(wanted, gone, left);
       until = used.until;
     }
 
@@ -145,11 +160,11 @@ export class Gatekeeper {
    */
   async dial(
     admitted: Admitted,
-    signal: AbortSignal,
+    signal: Cancel,
   ): Promise<{ ok: true; socket: Socket; address?: string } | Refused> {
     const { connector, limits, audit } = this.options;
     const { row, addresses } = admitted;
-    const giveUp = new AbortController();
+    const giveUp = new Canceller();
     let late = false;
     const timer = setTimeout(() => {
       late = true;
@@ -160,8 +175,8 @@ export class Gatekeeper {
     if (signal.aborted) leave();
     try {
       for (const address of addresses.slice(0, MAX_TRIES)) {
-        if (giveUp.signal.aborted) break;
-        const socket = await connector.dial(address, row.port, giveUp.signal).catch(() => undefined);
+        if (giveUp.aborted) break;
+        const socket = await connector.dial(address, row.port, giveUp).catch(() => undefined);
         if (!socket) continue;
         socket.on("error", () => socket.destroy());
         const recorded = await this.record(socket, { ...named(admitted), address: address.text }, audit);
@@ -225,7 +240,7 @@ export class Gatekeeper {
     const binary = program?.name;
     return {
       event: "decision",
-      id: randomUUID(),
+      id: `${this.prefix}.${(this.count++).toString(36)}`,
       sandboxId: this.options.sandboxId,
       ...(binary === undefined ? {} : { binary }),
       scheme,

@@ -4,6 +4,7 @@
  */
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Cancel } from "../../../lib/cancel.ts";
 import type { CompiledPolicy } from "../../policy/compile.ts";
 import type { Grant, Layer } from "../../policy/decide.ts";
 import { type Ip, parseIp } from "../guard/index.ts";
@@ -99,7 +100,7 @@ export interface AuditPort {
 
 /** The only way out. Must dial exactly this address, and reject when it can't. */
 export interface Connector {
-  dial(address: Ip, port: number, signal: AbortSignal): Promise<Socket>;
+  dial(address: Ip, port: number, signal: Cancel): Promise<Socket>;
 }
 
 /** Dials over TCP. */
@@ -119,7 +120,8 @@ export const tcpConnector: Connector = {
       socket.once("connect", () => {
         signal.removeEventListener("abort", abort);
         socket.off("error", reject);
-        if (parseIp(socket.remoteAddress ?? "")?.text === address.text) return resolve(socket);
+        const remote = socket.remoteAddress ?? "";
+        if (remote === address.text || parseIp(remote)?.text === address.text) return resolve(socket);
         socket.destroy();
         reject(new Error("dialled another address than the one that was checked"));
       });

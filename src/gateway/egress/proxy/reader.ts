@@ -3,6 +3,7 @@
  * with their limits, pieces of bodies, first bytes of tunnels. Owns the stream's reading side until `release`.
  */
 import type { Duplex } from "node:stream";
+import { type Cancel, Canceller } from "../../../lib/cancel.ts";
 import { findHeadEnd } from "./head.ts";
 import type { ProxyLimits } from "./limits.ts";
 
@@ -11,45 +12,68 @@ export type HeadRead =
   | { readonly kind: "head"; readonly bytes: Buffer }
   | { readonly kind: "closed" | "truncated" | "timeout" | "too_large" | "bad_line_ending" | "not_http" };
 
-/** How much of a held client's bytes is kept in memory. */
+/** How much is kept in memory that nobody has asked for yet. */
 const MAX_KEPT = 64 * 1024;
 
 /** A reader. One per stream at a time. */
 export class ByteReader {
   private readonly stream: Duplex;
-  private held: Buffer | undefined;
+  private held: Buffer[] = [];
+  private heldBytes = 0;
+  private done = false;
   private wake: (() => void) | undefined;
-  private readonly notify = () => this.wake?.();
-  /** Bytes handed out so far, for the audit. */
-  taken = 0;
+  private leave: (() => void) | undefined;
+
+  // Listening to `data` is several times cheaper than `readable` and `read()`, which go round by the next tick.
+  private readonly onData = (piece: Buffer) => {
+    this.held.push(piece);
+    this.heldBytes += piece.length;
+    if (this.heldBytes >= MAX_KEPT) this.stream.pause();
+    this.wake?.();
+  };
+  private readonly onDone = () => {
+    this.done = true;
+    this.wake?.();
+    this.leave?.();
+  };
 
   constructor(stream: Duplex) {
     this.stream = stream;
-    for (const event of ["readable", "end", "close", "error"]) stream.on(event, this.notify);
+    this.done = stream.readableEnded || stream.destroyed;
+    stream.on("data", this.onData);
+    stream.on("end", this.onDone);
+    stream.on("close", this.onDone);
+  }
+
+  /** Stops listening and hands out what was read but not used, in front of what the stream will give next. */
+  detach(): Buffer | undefined {
+    this.stream.off("data", this.onData);
+    this.stream.off("end", this.onDone);
+    this.stream.off("close", this.onDone);
+    return this.take();
   }
 
   /** Stops listening; what was read but not used is put back. The stream flows for whoever listens next. */
   release(): void {
-    for (const event of ["readable", "end", "close", "error"]) this.stream.off(event, this.notify);
-    if (this.held && !this.stream.destroyed) this.stream.unshift(this.held);
-    this.held = undefined;
+    const rest = this.detach();
+    if (this.stream.destroyed) return;
+    // Neither flowing (bytes would be lost until somebody listens) nor paused (nobody would know to resume).
+    (this.stream as { readableFlowing: boolean | null }).readableFlowing = null;
+    if (rest) this.stream.unshift(rest);
   }
 
   /** Puts bytes back in front. */
   unread(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    this.taken -= bytes.length;
-    this.held = this.held ? Buffer.concat([bytes, this.held]) : bytes;
+    this.held.unshift(bytes);
+    this.heldBytes += bytes.length;
   }
 
   /** The next bytes, whatever came; undefined at the end or after `timeoutMs`. */
-  async bytes(timeoutMs?: number): Promise<Buffer | undefined> {
-    const until = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
-    for (;;) {
-      const now = this.take();
-      if (now) return now;
-      if (this.ended || !(await this.more(until))) return undefined;
-    }
+  bytes(timeoutMs?: number): Promise<Buffer | undefined> {
+    const now = this.take();
+    if (now || this.done) return Promise.resolve(now);
+    return this.more(timeoutMs);
   }
 
   /** The next request head, up to and with its empty line; what follows it stays unread. */
@@ -59,7 +83,7 @@ export class ByteReader {
     // TLS, an SSH banner's zero, a SOCKS greeting: nothing that waiting would turn into a request line.
     if (head[0]! <= 0x20 ? head[0] !== 0x0d && head[0] !== 0x0a : head[0]! >= 0x7f)
       return { kind: "not_http" };
-    const until = performance.now() + limits.headMs;
+    let until = 0;
     let scanned = 0;
     for (;;) {
       const end = findHeadEnd(head, Math.max(0, scanned - 1));
@@ -70,16 +94,16 @@ export class ByteReader {
       }
       if (head.length > limits.headBytes) return { kind: "too_large" };
       scanned = head.length;
-      const piece = this.take();
-      if (piece) head = Buffer.concat([head, piece]);
-      else if (this.ended) return { kind: "truncated" };
-      else if (!(await this.more(until))) return { kind: "timeout" };
+      until ||= performance.now() + limits.headMs;
+      const piece = await this.bytes(Math.max(1, until - performance.now()));
+      if (!piece) return { kind: this.ended ? "truncated" : "timeout" };
+      head = Buffer.concat([head, piece]);
     }
   }
 
   /** True when nothing more will come. */
   get ended(): boolean {
-    return this.held === undefined && (this.stream.readableEnded || this.stream.destroyed);
+    return this.done && this.heldBytes === 0;
   }
 
   /**
@@ -87,51 +111,41 @@ export class ByteReader {
    * `gone`. To see an end one must read, so what comes is kept, up to a bound; a client that has sent more isn't
    * watched further.
    */
-  watchEnd(gone: AbortSignal): { readonly signal: AbortSignal; stop(): void } {
-    const left = new AbortController();
-    const leave = () => left.abort();
-    const look = () => {
-      while ((this.held?.length ?? 0) < MAX_KEPT) {
-        const bytes = this.stream.destroyed ? null : (this.stream.read() as Buffer | null);
-        if (!bytes) break;
-        this.held = this.held ? Buffer.concat([this.held, bytes]) : bytes;
-      }
-      if (this.stream.readableEnded || this.stream.destroyed) leave();
-    };
-    this.wake = look;
+  watchEnd(gone: Cancel): { readonly signal: Canceller; stop(): void } {
+    const signal = new Canceller();
+    const leave = () => signal.abort();
+    this.leave = leave;
     gone.addEventListener("abort", leave, { once: true });
-    if (gone.aborted) leave();
-    else look();
+    if (gone.aborted || this.done) leave();
     return {
-      signal: left.signal,
+      signal,
       stop: () => {
-        this.wake = undefined;
+        this.leave = undefined;
         gone.removeEventListener("abort", leave);
       },
     };
   }
 
   private take(): Buffer | undefined {
-    const bytes =
-      this.held ?? (this.stream.destroyed ? undefined : (this.stream.read() as Buffer | null)) ?? undefined;
-    this.held = undefined;
-    if (bytes) this.taken += bytes.length;
+    const { held } = this;
+    if (held.length === 0) return undefined;
+    const bytes = held.length === 1 ? held[0]! : Buffer.concat(held);
+    this.held = [];
+    if (this.heldBytes >= MAX_KEPT && !this.stream.destroyed) this.stream.resume();
+    this.heldBytes = 0;
     return bytes;
   }
 
-  /** Waits for the stream to say something; false when the time is up. */
-  private more(until: number | undefined): Promise<boolean> {
+  /** Waits for the stream to say something. */
+  private more(timeoutMs: number | undefined): Promise<Buffer | undefined> {
     return new Promise((resolve) => {
-      const timer =
-        until === undefined
-          ? undefined
-          : setTimeout(() => settle(false), Math.max(1, until - performance.now()));
-      const settle = (value: boolean) => {
+      const settle = () => {
         this.wake = undefined;
         clearTimeout(timer);
-        resolve(value);
+        resolve(this.take());
       };
-      this.wake = () => settle(true);
+      const timer = timeoutMs === undefined ? undefined : setTimeout(settle, timeoutMs);
+      this.wake = settle;
     });
   }
 }

@@ -113,6 +113,5 @@ export async function openTunnel(
     }
   }
   blind = true;
-  reader.release();
-  await relay(socket, upstream, limits.idleMs);
+  await relay(socket, upstream, limits.idleMs, reader.detach());
 }
