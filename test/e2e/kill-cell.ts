@@ -180,7 +180,8 @@ function stateOf(pid: number): string {
   }
 }
 
-async function kill(stage: Stage, fault: FaultName, target: Part | undefined): Promise<void> {
+/** Kills the fault's process: one of the service, or one inside the sandbox. */
+export async function kill(stage: Stage, fault: FaultName, target: Part | undefined): Promise<void> {
   if (target) return stage.service.kill(target);
   const id = principalOf("telegram", String(stage.user));
   const sandbox = (await stage.service.sandboxes()).find((one) => one.id === id);
@@ -201,13 +202,13 @@ function resume(pid: number): void {
 }
 
 /** The operator starts the service again after its supervisor was killed. */
-async function revive(stage: Stage): Promise<TestService> {
+export async function revive(stage: Stage): Promise<TestService> {
   await stage.service.exited();
   return stage.service.again();
 }
 
 /** Waits until every process runs and is ready. */
-async function whole(stage: Stage): Promise<void> {
+export async function whole(stage: Stage): Promise<void> {
   let state = "";
   await waitUntil(
     async () => {
