@@ -1,8 +1,7 @@
 /** The platform-independent half of every bridge. */
 export { type AllowList, decideAccess, parseAllowList } from "./access.ts";
 export { backoffMs } from "./backoff.ts";
-export { CardBoard } from "./cards/board.ts";
-export { withoutMark, withoutMarkIn } from "./cards/marker.ts";
+export { withoutMarkIn } from "./cards/marker.ts";
 export { verbOf } from "./cards/press.ts";
 export { cardContent } from "./cards/render.ts";
 export { handlePress, type PressAnswer, type PressDeps, type PressEvent } from "./cards/taps.ts";

@@ -1,15 +1,13 @@
 /** The egress proxy's face for the rest of the gateway. */
-export { DEFAULT_LIMITS, type ProxyLimits } from "./limits.ts";
-export {
-  type Approver,
-  type AuditPort,
-  type AuditRow,
-  type Connector,
-  type HoldOutcome,
-  type InferencePort,
-  NO_APPROVER,
-  type PolicyPort,
-  type ProgramLookup,
-  type Question,
+export type {
+  Approver,
+  AuditPort,
+  AuditRow,
+  Connector,
+  HoldOutcome,
+  InferencePort,
+  PolicyPort,
+  ProgramLookup,
+  Question,
 } from "./ports.ts";
 export { createEgressServer, type EgressOptions, type EgressServer } from "./server.ts";
