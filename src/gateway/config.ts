@@ -70,5 +70,13 @@ export const EgressConfig = z.strictObject({
   nameServers: z.array(NameServer).min(1).max(8).optional(),
   /** PEM file of further authorities that inspected upstreams may be signed by (a company's own). */
   caFile: z.string().refine(isAbsolute, "expected an absolute path").optional(),
+  audit: z
+    .strictObject({
+      /** `second`: on the disk within a second. `row`: nothing leaves before its row is on the disk. */
+      fsync: z.enum(["second", "row"]).default("second"),
+      /** Files of 64 MB, or of a day, that are kept. */
+      keepFiles: z.number().int().min(2).max(10_000).default(30),
+    })
+    .prefault({}),
 });
 export type EgressConfig = z.infer<typeof EgressConfig>;

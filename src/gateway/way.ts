@@ -10,6 +10,7 @@ import type { ApprovalPort } from "../store/index.ts";
 import type { AdminMethods } from "./admin/methods.ts";
 import { serveAdmin } from "./admin/server.ts";
 import { Approvals, type ApprovalsOptions, approvalMethods } from "./approvals/index.ts";
+import { AuditLog, auditPlaces } from "./audit/index.ts";
 import { basicLabels, CredentialStore, credentialMethods } from "./credentials/index.ts";
 import type { Resolver } from "./egress/guard/index.ts";
 import { Inspector } from "./egress/inspect/inspector.ts";
@@ -58,11 +59,16 @@ export async function openWay(options: {
     logger,
     labelsOf: basicLabels,
   });
+  const { fsync, keepFiles } = egress.policies.config.audit;
+  const log = AuditLog.open({ places: auditPlaces(paths), logger, fsync, keepFiles });
   const approvals = new Approvals({
     store: egress.approvals,
     turns,
     logger,
-    note: (kind, fields) => logger.info({ audit: kind, ...fields }, kind),
+    note(kind, fields) {
+      logger.info(fields, kind);
+      void log.note(kind, fields);
+    },
     ...(egress.approvalLimits ? { limits: egress.approvalLimits } : {}),
   });
   const policies = await startPolicies({
@@ -80,7 +86,7 @@ export async function openWay(options: {
   const admin = await serveAdmin(paths.adminSocket, methods, logger);
   return {
     policies,
-    audit: logAudit(logger),
+    audit: withDenials(log, logger),
     partsOf: (sandboxId) => ({
       approver: approvals.of(sandboxId).desk,
       inspection: inspector.forSandbox(sandboxId),
@@ -100,11 +106,23 @@ export async function openWay(options: {
       await approvals.close();
       await policies.close();
       inspector.close();
+      await log.close();
     },
   };
 }
 
-/** Rows into the log. */
+/** The audit, with denials in the gateway's log too: what an operator looks for first. */
+function withDenials(audit: AuditPort, logger: Logger): AuditPort {
+  return {
+    decided(row) {
+      if (row.verdict === "deny") logger.info({ audit: "egress", ...row }, "egress denied");
+      return audit.decided(row);
+    },
+    closed: (row) => audit.closed(row),
+  };
+}
+
+/** Rows into the log: of a gateway that lets nothing out but to the model. */
 export function logAudit(logger: Logger): AuditPort {
   const write = (row: object) => logger.info({ audit: "egress", ...row }, "egress");
   return { decided: write, closed: write };

@@ -13,6 +13,7 @@ import type {
   Tap,
   TapOutcome,
 } from "../../store/index.ts";
+import type { NoteKind, NoteValue } from "../audit/index.ts";
 import type { TurnsPort } from "../ports.ts";
 import { DESK_LIMITS, Desk, type DeskLimits, type Verdict } from "./desk.ts";
 import { type DecideTap, decidedKind, meaningOf } from "./taps.ts";
@@ -31,7 +32,7 @@ export interface ApprovalsOptions {
    */
   mayDecide?(principal: string, by: Decider): boolean | Promise<boolean>;
   /** For the audit: refused taps, decisions, rules. Never rejects. */
-  note?(kind: string, fields: Record<string, unknown>): void;
+  note?(kind: NoteKind, fields: Record<string, NoteValue>): void;
 }
 
 /** Cards that were decided this long ago may still miss their last edit after a crash. */
@@ -140,7 +141,7 @@ export class Approvals {
   async revoke(principal: string, ruleId: string, by: Decider): Promise<boolean> {
     const removed = await this.#options.store.removeRule(principal, ruleId);
     if (removed) {
-      this.#options.note?.("rule-revoked", { user: principal, rule: ruleId, decidedBy: nameOf(by) });
+      this.#options.note?.("rule.revoked", { user: principal, rule: ruleId, decidedBy: nameOf(by) });
       await this.#refresh(principal);
     }
     return removed;
@@ -232,7 +233,7 @@ export class Approvals {
     if (!decided) return undefined;
     if (decided.won) {
       const { facts, approvalId } = decided.record;
-      this.#options.note?.("approval", {
+      this.#options.note?.(verdict.state === "allowed-always" ? "rule.added" : "approval.decided", {
         user: record.principal,
         approvalId,
         host: facts.host,
@@ -248,7 +249,7 @@ export class Approvals {
   }
 
   #suspicious(principal: string, tap: Tap, why: string): void {
-    this.#options.note?.("tap-refused", { user: principal, tap: tap.kind, why, by: nameOf(tap.by) });
+    this.#options.note?.("tap.refused", { user: principal, tap: tap.kind, why, by: nameOf(tap.by) });
     this.#options.logger.warn({ principal, why, by: nameOf(tap.by) }, "tap refused");
   }
 

@@ -284,7 +284,7 @@ describe("what opens nothing", () => {
     assert.equal((await tap(who, record, "once", { message: "m-other" })).kind, "misplaced");
     assert.equal((await tap(who, record, "once", { conversation: "telegram.7.666" })).kind, "misplaced");
     assert.equal((await tap(who, { ...record, approvalId: newId("a") }, "once")).kind, "gone");
-    assert.equal(notes.slice(before).filter(({ kind }) => kind === "tap-refused").length, 5);
+    assert.equal(notes.slice(before).filter(({ kind }) => kind === "tap.refused").length, 5);
     assert.equal((await tap(who, record, "once")).kind, "done");
     assert.equal((await held).kind, "allowed");
     assert.equal((await tap(who, record, "deny")).kind, "decided", "the second tap changes nothing");
