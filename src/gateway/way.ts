@@ -3,6 +3,7 @@
  * door to all of them. What one sandbox's proxy needs of it is `partsOf`.
  */
 import { join } from "node:path";
+import { z } from "zod";
 import { Fault } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
 import type { Paths } from "../lib/paths.ts";
@@ -10,7 +11,7 @@ import type { ApprovalPort } from "../store/index.ts";
 import type { AdminMethods } from "./admin/methods.ts";
 import { serveAdmin } from "./admin/server.ts";
 import { Approvals, type ApprovalsOptions, approvalMethods } from "./approvals/index.ts";
-import { AuditLog, auditPlaces } from "./audit/index.ts";
+import { AuditLog, auditPlaces, type NoteKind } from "./audit/index.ts";
 import { basicLabels, CredentialStore, credentialMethods } from "./credentials/index.ts";
 import type { Resolver } from "./egress/guard/index.ts";
 import { Inspector } from "./egress/inspect/inspector.ts";
@@ -83,7 +84,7 @@ export async function openWay(options: {
     approvalMethods(approvals, egress.approvals),
     credentialMethods(credentials),
   );
-  const admin = await serveAdmin(paths.adminSocket, methods, logger);
+  const admin = await serveAdmin(paths.adminSocket, recorded(methods, log), logger);
   return {
     policies,
     audit: withDenials(log, logger),
@@ -109,6 +110,47 @@ export async function openWay(options: {
       await log.close();
     },
   };
+}
+
+/** Methods that change what may leave, and how the audit calls that. */
+const RECORDED: Record<string, NoteKind> = {
+  "policy.set": "policy.revision",
+  "policy.update": "policy.revision",
+  "policy.rollback": "policy.revision",
+  "policy.preset.add": "policy.revision",
+  "policy.preset.remove": "policy.revision",
+  "credentials.add": "credential.added",
+  "credentials.remove": "credential.removed",
+};
+/** What is noted of such a change: names and numbers, never a text or a secret. */
+const Change = z.looseObject({
+  target: z.string().optional(),
+  name: z.string().optional(),
+  preset: z.string().optional(),
+  rev: z.number().optional(),
+  by: z.string().optional(),
+  dryRun: z.boolean().optional(),
+});
+
+/** The same methods, each change on record once it took effect. */
+function recorded(methods: AdminMethods, log: AuditLog): AdminMethods {
+  const table: Record<string, AdminMethods[string]> = { ...methods };
+  for (const [name, kind] of Object.entries(RECORDED)) {
+    const method = methods[name];
+    if (!method) throw new Fault({ code: "admin-method-gone", message: `there is no admin method ${name}` });
+    table[name] = {
+      params: method.params,
+      async run(params) {
+        const result = await method.run(params);
+        const change = Change.safeParse(params).data;
+        if (change?.dryRun) return result;
+        const { target, preset, rev, by } = change ?? {};
+        void log.note(kind, { method: name, target, name: change?.name, preset, rev, by });
+        return result;
+      },
+    };
+  }
+  return table;
 }
 
 /** The audit, with denials in the gateway's log too: what an operator looks for first. */

@@ -7,7 +7,14 @@ import type { Logger } from "../lib/logging.ts";
 import { ownerName } from "../lib/owner.ts";
 import type { Paths } from "../lib/paths.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
-import type { DoorbellPort, HostPort, ProfilePort, TurnContextPort, TurnPort } from "../store/index.ts";
+import type {
+  ApprovalPort,
+  DoorbellPort,
+  HostPort,
+  ProfilePort,
+  TurnContextPort,
+  TurnPort,
+} from "../store/index.ts";
 import { ColdGate } from "./cold-gate.ts";
 import type { WorkerConfig } from "./config.ts";
 import { ControlHub } from "./control/hub.ts";
@@ -26,6 +33,7 @@ export interface WorkerStore {
   doorbell: DoorbellPort;
   host: HostPort;
   contexts: TurnContextPort;
+  approvals: Pick<ApprovalPort, "list">;
   profiles: ProfilePort;
 }
 
@@ -94,7 +102,14 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     run: (turn, askedAt, fresh) => {
       const sandbox = acting?.sandboxes.of(turn.principal);
       if (!sandbox) throw new Error("claimed while standing by");
-      const deps = { log, turns: store.turns, contexts: store.contexts, launcher, slots };
+      const deps = {
+        log,
+        turns: store.turns,
+        contexts: store.contexts,
+        approvals: store.approvals,
+        launcher,
+        slots,
+      };
       return new TurnRun(deps, sandbox, turn, askedAt, fresh);
     },
     warmLife: (principal) => (slots.hasFree ? (acting?.sandboxes.of(principal)?.warmLife ?? "") : ""),

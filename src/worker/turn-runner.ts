@@ -10,11 +10,18 @@ import { derivedId } from "../lib/ids.ts";
 import type { Logger } from "../lib/logging.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
 import type { TurnEvent } from "../sandbox/index.ts";
-import { MAX_STARTS, type TurnContextPort, type TurnPort, type TurnRecord } from "../store/index.ts";
+import {
+  type ApprovalPort,
+  MAX_STARTS,
+  type TurnContextPort,
+  type TurnPort,
+  type TurnRecord,
+} from "../store/index.ts";
 import type { AgentClient } from "./agent-client.ts";
 import { answerOf, endOf, toolLine, wakeCode } from "./answer.ts";
 import { Drafts } from "./drafts.ts";
 import type { FairSlots } from "./fair-slots.ts";
+import { heldMs } from "./held-time.ts";
 import type { LauncherPort } from "./launcher-port.ts";
 import { retrying } from "./retry.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -26,6 +33,7 @@ export interface TurnDeps {
   log: Logger;
   turns: TurnPort;
   contexts: TurnContextPort;
+  approvals: Pick<ApprovalPort, "list">;
   launcher: LauncherPort;
   slots: FairSlots;
 }
@@ -121,7 +129,16 @@ export class TurnRun {
   #limitTime(): void {
     const ranMs = this.#turn.startedAt > 0 ? this.#turn.claimedAt - this.#turn.startedAt : 0;
     const leftMs = Math.max(0, TIMEOUTS.turn - ranMs);
-    this.#limitTimer ??= setTimeout(() => this.#feed({ type: "time-limit" }), leftMs);
+    this.#limitTimer ??= setTimeout(() => void this.#timeIsUp(0), leftMs);
+  }
+
+  /** Time in which a person was asked is given back, up to a bound. */
+  async #timeIsUp(givenMs: number): Promise<void> {
+    const records = await this.#deps.approvals.list(this.principal).catch(() => []);
+    const held = Math.min(heldMs(records, this.#turn.turnId, Date.now()), TIMEOUTS.turnHeld);
+    if (this.#machine.phase === "ended") return;
+    if (held <= givenMs) this.#feed({ type: "time-limit" });
+    else this.#limitTimer = setTimeout(() => void this.#timeIsUp(held), held - givenMs);
   }
 
   #perform(effect: Effect): void {
@@ -226,7 +243,13 @@ export class TurnRun {
 
   #sendRun(): Promise<void> {
     const { turnId, fence, text } = this.#turn;
-    const command = { turnId, fence, text, mode: this.#sandbox.modeNow, timeoutMs: TIMEOUTS.turn };
+    const command = {
+      turnId,
+      fence,
+      text,
+      mode: this.#sandbox.modeNow,
+      timeoutMs: TIMEOUTS.turn + TIMEOUTS.turnHeld,
+    };
     const send = async () => {
       await this.#client.run({ ...command, sessionKey: this.#sessionKey() });
       failpoint("dispatch.after-run");
