@@ -1,5 +1,6 @@
 /** The command `nemoclaw`: one file per subcommand in `commands/`, loaded only when it is used. */
 import { Command, CommanderError } from "commander";
+import { auditCommand } from "./commands/audit.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -22,11 +23,12 @@ Examples:
   TELEGRAM_BOT_TOKEN=… nemoclaw start          with the Telegram bridge
   nemoclaw status                              what runs and how it is
   nemoclaw logs --follow                       the one log of all processes
+  nemoclaw audit tail                          where the agents went, and what was refused
 
 Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 not running · 75 another instance has this home
 The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a user.`,
   );
-for (const command of [startCommand(), statusCommand(), logsCommand(), stopCommand()])
+for (const command of [startCommand(), statusCommand(), logsCommand(), auditCommand(), stopCommand()])
   program.addCommand(command.exitOverride());
 
 try {

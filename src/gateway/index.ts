@@ -4,6 +4,16 @@
 import { InferenceConfig } from "./config.ts";
 import { PROVIDERS } from "./inference/providers.ts";
 
+export {
+  AuditLog,
+  type AuditPlaces,
+  auditFiles,
+  auditPlaces,
+  type NoteKind,
+  storedLines,
+  type Verdict,
+  verifyAudit,
+} from "./audit/index.ts";
 export { InferenceConfig } from "./config.ts";
 export { type Provider, type ProviderName, providerOf } from "./inference/providers.ts";
 export type {
