@@ -80,18 +80,20 @@ function verifyOnce(places: AuditPlaces): Verdict {
       else for (const what of walk.step(line)) note(path, number, what);
     }
   }
-  for (const { anchor, line } of anchors) {
-    if (anchor.seq <= walk.highest) continue;
-    const end = files.at(-1)?.name ?? anchor.file;
+  const furthest = anchors.reduce<(typeof anchors)[number] | undefined>(
+    (most, one) => (most && most.anchor.seq > one.anchor.seq ? most : one),
+    undefined,
+  );
+  if (furthest && furthest.anchor.seq > walk.highest) {
+    const { seq, time, file } = furthest.anchor;
     note(
-      join(places.dir, end),
+      join(places.dir, files.at(-1)?.name ?? file),
       0,
-      `rows ${walk.highest + 1}–${anchor.seq} are missing at the end: the anchor of ${anchor.time} (line ${line}) saw them in ${anchor.file}`,
+      `rows ${walk.highest + 1}–${seq} are missing at the end: the anchor of ${time} (line ${furthest.line}) saw them in ${file}`,
     );
-    break;
   }
-  const anchor = anchors.at(-1)?.anchor;
-  const anchored = Math.max(start?.seq ?? 0, ...anchors.slice(-1).map((one) => one.anchor.seq));
+  const anchor = furthest?.anchor;
+  const anchored = Math.max(start?.seq ?? 0, furthest?.anchor.seq ?? 0);
   return {
     kind: problems.length > 0 ? "broken" : "intact",
     files: files.length,

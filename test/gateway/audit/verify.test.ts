@@ -17,7 +17,9 @@ async function written() {
   await log.close();
   const files = audit.files();
   const original = files.map((file) => readFileSync(file, "utf8"));
-  const restore = () => files.forEach((file, i) => writeFileSync(file, original[i]!));
+  const restore = () => {
+    for (const [i, file] of files.entries()) writeFileSync(file, original[i]!);
+  };
   return { audit, files, original, restore };
 }
 
