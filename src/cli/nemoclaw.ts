@@ -1,6 +1,7 @@
 /** The command `nemoclaw`: one file per subcommand in `commands/`, loaded only when it is used. */
 import { Command, CommanderError } from "commander";
 import { approvalsCommand, rulesCommand } from "./commands/approvals.ts";
+import { auditCommand } from "./commands/audit.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { policyCommand } from "./commands/policy.ts";
@@ -28,6 +29,7 @@ Examples:
   nemoclaw status                              what runs and how it is
   nemoclaw logs --follow                       the one log of all processes
   nemoclaw policy explain api.github.com:443   may a sandbox reach it, and why
+  nemoclaw audit tail                          where the agents went, and what was refused
 
 Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 not running · 75 another instance has this home
 The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a user.`,
@@ -36,6 +38,7 @@ for (const command of [
   startCommand(),
   statusCommand(),
   logsCommand(),
+  auditCommand(),
   stopCommand(),
   policyCommand(),
   policyListCommand(),

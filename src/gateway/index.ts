@@ -6,6 +6,16 @@ import { PROVIDERS } from "./inference/providers.ts";
 
 export { adminCall } from "./admin/client.ts";
 export type { AdminMethods } from "./admin/methods.ts";
+export {
+  AuditLog,
+  type AuditPlaces,
+  auditFiles,
+  auditPlaces,
+  type NoteKind,
+  storedLines,
+  type Verdict,
+  verifyAudit,
+} from "./audit/index.ts";
 export { EgressConfig, InferenceConfig } from "./config.ts";
 export { type Provider, type ProviderName, providerOf } from "./inference/providers.ts";
 export { choosePreset, formatNotices, type Notice, presetNames } from "./policy/index.ts";

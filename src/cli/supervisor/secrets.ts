@@ -16,6 +16,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { providerOf } from "../../gateway/index.ts";
 import type { SecretSource } from "../../lib/config.ts";
 import type { Paths } from "../../lib/paths.ts";
 import type { Ids, Users } from "./users.ts";
@@ -78,11 +79,11 @@ export function ensurePassword(file: string, ids: Ids): string {
   return value;
 }
 
-/** Providers whose key lies in a file from an earlier start. */
+/** Providers whose key lies in a file from an earlier start. Other keys lie there too: the audit's. */
 export function storedProviderKeys(paths: Paths): string[] {
   try {
     return readdirSync(paths.secrets("gateway")).flatMap((name) =>
-      name.endsWith(".key") ? [name.slice(0, -4)] : [],
+      name.endsWith(".key") && providerOf(name.slice(0, -4)) ? [name.slice(0, -4)] : [],
     );
   } catch {
     return [];

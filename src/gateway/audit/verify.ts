@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Anchor, readAnchors } from "./anchors.ts";
 import { GENESIS, type Head, type Line, macOf, parseLine } from "./chain.ts";
-import { type AuditPlaces, auditFiles, storedLines } from "./files.ts";
+import { type AuditPlaces, auditFiles, type FileName, storedLines } from "./files.ts";
 import { readKey } from "./key.ts";
 
 /** Something that shouldn't be so. `line` 0: the file as a whole. */
@@ -37,14 +37,17 @@ const MAX_PROBLEMS = 100;
 
 /** See the module's header. @throws the system's error when something can't be read */
 export function verifyAudit(places: AuditPlaces): Verdict {
-  let verdict = verifyOnce(places);
-  // A file that was rotated away meanwhile looks like one that somebody took: look again.
-  for (let i = 0; i < 2 && verdict.kind === "broken"; i++) {
-    const again = verifyOnce(places);
-    if (again.first === verdict.first && again.files === verdict.files) return again;
-    verdict = again;
+  for (let tries = 3; ; tries--) {
+    const before = auditFiles(places.dir)[0]?.name;
+    // A file that was rotated away meanwhile looks like one that somebody took: look again.
+    const moved = () => tries > 1 && auditFiles(places.dir)[0]?.name !== before;
+    try {
+      const verdict = verifyOnce(places);
+      if (verdict.kind !== "broken" || !moved()) return verdict;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || !moved()) throw error;
+    }
   }
-  return verdict;
 }
 
 function verifyOnce(places: AuditPlaces): Verdict {
@@ -60,8 +63,8 @@ function verifyOnce(places: AuditPlaces): Verdict {
   const known = existsSync(places.anchorsFile);
   const { anchors, bad } = known ? readAnchors(key, places.anchorsFile) : { anchors: [], bad: [] };
   for (const line of bad) note(places.anchorsFile, line, "this anchor was changed or isn't ours");
-  const start = anchors.findLast(({ anchor }) => anchor.kind === "prune")?.anchor;
   const files = auditFiles(places.dir);
+  const start = startOf(places, files, anchors);
   if (anchors.length === 0) note(places.anchorsFile, 0, "there is no anchor: missing rows can't be found");
 
   const walk = new Walk(start ? { seq: start.seq, mac: start.head } : GENESIS, anchors, (previous, text) =>
@@ -77,18 +80,20 @@ function verifyOnce(places: AuditPlaces): Verdict {
       else for (const what of walk.step(line)) note(path, number, what);
     }
   }
-  for (const { anchor, line } of anchors) {
-    if (anchor.seq <= walk.highest) continue;
-    const end = files.at(-1)?.name ?? anchor.file;
+  const furthest = anchors.reduce<(typeof anchors)[number] | undefined>(
+    (most, one) => (most && most.anchor.seq > one.anchor.seq ? most : one),
+    undefined,
+  );
+  if (furthest && furthest.anchor.seq > walk.highest) {
+    const { seq, time, file } = furthest.anchor;
     note(
-      join(places.dir, end),
+      join(places.dir, files.at(-1)?.name ?? file),
       0,
-      `rows ${walk.highest + 1}–${anchor.seq} are missing at the end: the anchor of ${anchor.time} (line ${line}) saw them in ${anchor.file}`,
+      `rows ${walk.highest + 1}–${seq} are missing at the end: the anchor of ${time} (line ${furthest.line}) saw them in ${file}`,
     );
-    break;
   }
-  const anchor = anchors.at(-1)?.anchor;
-  const anchored = Math.max(start?.seq ?? 0, ...anchors.slice(-1).map((one) => one.anchor.seq));
+  const anchor = furthest?.anchor;
+  const anchored = Math.max(start?.seq ?? 0, furthest?.anchor.seq ?? 0);
   return {
     kind: problems.length > 0 ? "broken" : "intact",
     files: files.length,
@@ -100,6 +105,24 @@ function verifyOnce(places: AuditPlaces): Verdict {
     ...(anchor ? { anchor } : {}),
     unanchored: Math.max(0, walk.highest - anchored),
   };
+}
+
+/** The head behind which the oldest file begins, when the log itself removed what was before. */
+function startOf(
+  { dir }: AuditPlaces,
+  files: readonly FileName[],
+  anchors: readonly { anchor: Anchor }[],
+): Anchor | undefined {
+  const prunes = anchors.flatMap(({ anchor }) => (anchor.kind === "prune" ? anchor : []));
+  for (const { name } of files) {
+    for (const { line } of storedLines(join(dir, name))) {
+      const first = parseLine(line)?.seq;
+      if (first === 1) return undefined;
+      // Between the anchor and the removal the file is still there: then an older one counts.
+      return prunes.findLast((anchor) => anchor.seq + 1 === first) ?? prunes.at(-1);
+    }
+  }
+  return prunes.at(-1);
 }
 
 /** The chain, row by row. */
