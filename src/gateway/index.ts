@@ -7,7 +7,6 @@ import { PROVIDERS } from "./inference/providers.ts";
 export { adminCall } from "./admin/client.ts";
 export type { AdminMethods } from "./admin/methods.ts";
 export {
-  AuditLog,
   type AuditPlaces,
   auditFiles,
   auditPlaces,
