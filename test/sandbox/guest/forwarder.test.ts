@@ -1,4 +1,4 @@
-/** The forwarder is a pipe: bytes unchanged, ends passed on, a slow side slows the other; no gateway = 503. */
+/** The forwarder is a pipe behind one line about the client: bytes unchanged, ends passed on, a slow side slows the other; no gateway = 503. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
@@ -33,9 +33,14 @@ test("half-close: the request's end arrives, the answer still comes back", async
   });
   const client = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   client.end("hello");
+  let from = 0;
+  client.once("connect", () => {
+    from = client.localPort ?? 0;
+  });
   let answer = "";
   for await (const chunk of client) answer += chunk;
-  assert.equal(answer, "got hello");
+  // The client's own port first, for the gateway to ask whose it is; then the bytes as they were.
+  assert.equal(answer, `got PROXY TCP4 127.0.0.1 127.0.0.1 ${from} ${port}\r\nhello`);
 });
 
 test("a reader that doesn't read stops the sender; nothing is lost when it reads on", async () => {
