@@ -16,6 +16,7 @@ import { clientHello } from "../test/egress/tls-bytes.ts";
 import { firstBytes, forwards, holdTunnels, type Route, streams } from "./egress/load.ts";
 import { NAMES, type Name, type Peer, Peers, type Upstream } from "./egress/peers.ts";
 import { HOST } from "./egress/policy.ts";
+import { tapRounds } from "./egress/tap.ts";
 import { startChild } from "./lib/child.ts";
 import { type BenchResult, quantile, type Row, ratio, spread } from "./lib/report.ts";
 
@@ -29,6 +30,8 @@ const STREAM_BYTES = 4 * 2 ** 20;
 /** Memory is measured in fresh processes, this many times. */
 const MEMORY_ROUNDS = 3;
 const IDLE = 1_000;
+/** Per round. */
+const TAPS = 40;
 
 const HELLO = clientHello(HOST);
 
@@ -78,6 +81,8 @@ export async function run(args: string[]): Promise<BenchResult> {
     rmSync(home, { recursive: true, force: true });
   }
 
+  const taps = await tapRounds(rounds, TAPS);
+  const tapMs = (values: number[][], q: number) => values.map((one) => quantile(one, q));
   const of = (name: Name, measure: keyof Measured) => results.get(name)?.map((one) => one[measure]) ?? [];
   const against = (measure: keyof Measured, over: Name, under: Name) =>
     ratio(of(over, measure), of(under, measure));
@@ -95,6 +100,11 @@ export async function run(args: string[]): Promise<BenchResult> {
       ...(held.length > 0 ? { "MB/1000 idle": spread(held) } : {}),
     };
   });
+  for (const [name, values] of [
+    ["tap → held connection answered", taps.ours],
+    ["bare Redis publish + dial", taps.bare],
+  ] as const)
+    rows.push({ name, "p50 ms": spread(tapMs(values, 0.5)), "p99 ms": spread(tapMs(values, 0.99)) });
   return {
     bench: "egress",
     rounds,
@@ -108,6 +118,7 @@ export async function run(args: string[]): Promise<BenchResult> {
       "cpuPerForward/floor": against("cpuPerForward", "ours", "floor"),
       "p99at64/squid": against("p99at64", "ours", "squid"),
       "mbPer1000/squid": ratio(memory.get("ours") ?? [], memory.get("squid") ?? []),
+      "tapToAnswered/publishDial": ratio(tapMs(taps.ours, 0.5), tapMs(taps.bare, 0.5)),
       // The same process by its other listener: what the way in is worth, and the comparison with TCP on both sides.
       "cpuPerTunnel tcp/unix": against("cpuPerTunnel", "ours, TCP", "ours"),
       "cpuPerTunnel tcp/tinyproxy": against("cpuPerTunnel", "ours, TCP", "tinyproxy"),

@@ -16,7 +16,7 @@ const [home = "", byte = "", stream = "", http = ""] = process.argv.slice(2);
 const ports: Record<number, number> = { 443: Number(byte), 8443: Number(stream), 80: Number(http) };
 const loopback = parseIp("127.0.0.1")!;
 const policy = await benchPolicy();
-const audit = openAudit(`${home}.audit.jsonl`);
+const audit = openAudit(`${home}.audit`);
 
 const make = () =>
   createEgressServer({
