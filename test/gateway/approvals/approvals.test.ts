@@ -274,7 +274,7 @@ describe("what opens nothing", () => {
     assert.equal((await gateway.approvals.list(who.principal)).length, 0);
   });
 
-  test("strangers, other chats, other messages, unknown cards: refused, noted, and the card stays", async () => {
+  test("sys-12: strangers, other chats, other messages, unknown cards: refused, noted, and the card stays", async () => {
     const who = await person();
     const held = hold(who, {}, never);
     const record = await posted(who);
@@ -302,7 +302,7 @@ describe("what opens nothing", () => {
     assert.equal(approvals.of(who.principal).view.rules().length, 0);
   });
 
-  test("500 new hosts: at most the cap in the chat, the rest busy; another sandbox is not affected", async () => {
+  test("sys-15: 500 new hosts: at most the cap in the chat, the rest busy; another sandbox is not affected", async () => {
     const who = await person();
     const other = await person();
     const flood = Array.from({ length: 500 }, (_, i) => hold(who, { host: `h${i}.example.com` }));
@@ -314,7 +314,7 @@ describe("what opens nothing", () => {
     assert.equal((await gateway.approvals.list(who.principal)).length, 5);
   });
 
-  test("after a restart: old cards are expired, old taps open nothing, whoever was held was let go", async () => {
+  test("sys-13: after a restart: old cards are expired, old taps open nothing, whoever was held was let go", async () => {
     const who = await person();
     const first = make(60_000);
     await first.start();

@@ -69,7 +69,7 @@ describe("the operator's policy file", () => {
     renameSync(dir.file("link"), dir.file("policy.yaml"));
     await until(() => allows(gateway, "b"), 1_000);
   });
-  it("changes nothing while it is broken, says file:line:col, and recovers", async () => {
+  it("sys-24: changes nothing while it is broken, says file:line:col, and recovers", async () => {
     write(allowing("a.example.com"));
     const gateway = await watching();
     write("egress:\n  allowed:\n    - { host: b.example.com, port: 443 }\n  allowd: []\n");
