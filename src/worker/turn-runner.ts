@@ -21,10 +21,10 @@ import type { AgentClient } from "./agent-client.ts";
 import { answerOf, endOf, toolLine, wakeCode } from "./answer.ts";
 import { Drafts } from "./drafts.ts";
 import type { FairSlots } from "./fair-slots.ts";
-import { heldMs } from "./held-time.ts";
 import type { LauncherPort } from "./launcher-port.ts";
 import { retrying } from "./retry.ts";
 import type { Sandbox } from "./sandbox.ts";
+import { TimeLimit } from "./time-limit.ts";
 import { TurnLease } from "./turn-lease.ts";
 import { type Effect, type Ending, newMachine, step, type TurnInput } from "./turn-machine.ts";
 
@@ -51,6 +51,7 @@ export class TurnRun {
   readonly #client: AgentClient;
   readonly #lease: TurnLease;
   readonly #drafts: Drafts;
+  readonly #limit: TimeLimit;
   readonly #ended = Promise.withResolvers<{ more: boolean; detached: boolean }>();
   readonly #unhold: () => void;
   readonly #fresh: boolean;
@@ -63,7 +64,6 @@ export class TurnRun {
   #storedSeqAt = performance.now();
   #noticeTimer: NodeJS.Timeout | undefined;
   #killTimer: NodeJS.Timeout | undefined;
-  #limitTimer: NodeJS.Timeout | undefined;
   #startedAt: number;
 
   /** `askedAt`: when the claim was sent (monotonic). `fresh`: a new turn, perhaps stored as `dispatching` already. */
@@ -78,6 +78,7 @@ export class TurnRun {
       lost: () => this.#feed({ type: "lease-lost" }),
       cancel: () => this.#feed({ type: "cancel" }),
     });
+    this.#limit = new TimeLimit(deps.approvals, () => this.#feed({ type: "time-limit" }));
     this.#unhold = sandbox.hold();
     this.#startedAt = askedAt;
     const { conversation, turnId, fence, deliver, bridge } = turn;
@@ -121,24 +122,8 @@ export class TurnRun {
     const { machine, effects } = step(this.#machine, input);
     this.#machine = machine;
     if (machine.phase !== from) this.#log.debug({ event: input.type, from, to: machine.phase }, "turn");
-    if (machine.phase === "starting" || machine.phase === "attaching") this.#limitTime();
+    if (machine.phase === "starting" || machine.phase === "attaching") this.#limit.start(this.#turn);
     for (const effect of effects) this.#perform(effect);
-  }
-
-  /** Running time counts, also that under former owners; waiting for an agent or a place doesn't. */
-  #limitTime(): void {
-    const ranMs = this.#turn.startedAt > 0 ? this.#turn.claimedAt - this.#turn.startedAt : 0;
-    const leftMs = Math.max(0, TIMEOUTS.turn - ranMs);
-    this.#limitTimer ??= setTimeout(() => void this.#timeIsUp(0), leftMs);
-  }
-
-  /** Time in which a person was asked is given back, up to a bound. */
-  async #timeIsUp(givenMs: number): Promise<void> {
-    const records = await this.#deps.approvals.list(this.principal).catch(() => []);
-    const held = Math.min(heldMs(records, this.#turn.turnId, Date.now()), TIMEOUTS.turnHeld);
-    if (this.#machine.phase === "ended") return;
-    if (held <= givenMs) this.#feed({ type: "time-limit" });
-    else this.#limitTimer = setTimeout(() => void this.#timeIsUp(held), held - givenMs);
   }
 
   #perform(effect: Effect): void {
@@ -393,7 +378,8 @@ export class TurnRun {
 
   #finish(detached: boolean): void {
     if (detached) this.#log.warn("turn left to whoever holds it");
-    for (const timer of [this.#noticeTimer, this.#killTimer, this.#limitTimer]) clearTimeout(timer);
+    for (const timer of [this.#noticeTimer, this.#killTimer]) clearTimeout(timer);
+    this.#limit.close();
     this.#lease.close();
     this.#drafts.close();
     this.#unlisten?.();

@@ -70,7 +70,7 @@ describe("the gateway's policies", () => {
 
 describe("egress: in config.yaml", () => {
   it("has defaults, and refuses what can't be meant", () => {
-    assert.deepEqual(EgressConfig.parse({}), { unknown: "ask" });
+    assert.deepEqual(EgressConfig.parse({}), { unknown: "ask", audit: { fsync: "second", keepFiles: 30 } });
     const servers = ["10.0.0.1", "10.0.0.1:5353", "2001:db8::1", "[2001:db8::1]:53"];
     assert.deepEqual(EgressConfig.parse({ nameServers: servers }).nameServers, servers);
     for (const wrong of [
