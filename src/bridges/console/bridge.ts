@@ -9,6 +9,7 @@ import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
 import type { Delivery } from "../../store/index.ts";
 import {
+  admitListed,
   BridgeCore,
   bridgeStoreOf,
   type Content,
@@ -79,13 +80,12 @@ export async function runConsoleBridge(options: ConsoleOptions): Promise<Console
   });
   const shared = {
     cards: store.cards,
-    principalFor: () => OPERATOR_PRINCIPAL,
     supportsButtons: platform.capabilities.supportsButtons,
     logger,
   };
   const inbound = {
     ...shared,
-    allowed: new Set([OPERATOR.id]),
+    admit: admitListed(new Set([OPERATOR.id]), () => OPERATOR_PRINCIPAL),
     botName: CONSOLE_BRIDGE,
     ingress: store.ingress,
     bridge: store.bridge,
@@ -109,6 +109,7 @@ export async function runConsoleBridge(options: ConsoleOptions): Promise<Console
           tapId: derivedId("k", CONSOLE_BRIDGE, id),
           platform: platform.name,
           presser: OPERATOR,
+          principal: OPERATOR_PRINCIPAL,
           // Entries of the transcript never change, so there is no list to draw anew.
           carried: [],
         },
@@ -168,6 +169,7 @@ function messageOf({ text, id, chat }: ChatRequest): InboundMessage {
     updateKey: id,
     deliver: { chat, replyTo: id },
     sender: OPERATOR,
+    place: { kind: "private" },
     text,
   };
 }

@@ -6,7 +6,7 @@
 import { Fault } from "../../lib/errors.ts";
 import type { AcceptResult, BridgePort, IngressPort } from "../../store/index.ts";
 import { type Delivery, type IngressEvent, MAX_TEXT_BYTES } from "../../store/index.ts";
-import { type AllowList, decideAccess } from "./access.ts";
+import type { Admit, Place } from "./access.ts";
 import { answerApprovals, answerRules, type CardCommandDeps, resetGrants } from "./cards/commands.ts";
 import { type CommandName, parseText } from "./commands.ts";
 
@@ -18,9 +18,15 @@ export interface InboundMessage {
   updateKey: string;
   deliver: Delivery;
   sender: { id: string; name: string };
+  place: Place;
+  /** The sender's language as the platform tells it (BCP 47). */
+  language?: string;
   /** Absent when the message has no text (a photo, a sticker). */
   text?: string;
 }
+
+/** A message of somebody who was let in. */
+type Admitted = InboundMessage & { principal: string };
 
 /** What was done with a message. */
 export type InboundOutcome =
@@ -31,7 +37,7 @@ export type InboundOutcome =
 
 /** What handling a message needs. */
 export interface InboundDeps extends CardCommandDeps {
-  allowed: AllowList;
+  admit: Admit;
   /** The bot's user name, for `/cmd@bot`. */
   botName: string;
   ingress: IngressPort;
@@ -42,8 +48,11 @@ export interface InboundDeps extends CardCommandDeps {
 
 /** Handles one message. Rejects with the store's Fault when it couldn't be stored: hand it in again. */
 export async function handleInbound(message: InboundMessage, deps: InboundDeps): Promise<InboundOutcome> {
-  const access = decideAccess(message.sender.id, deps.allowed);
+  const [platform = message.bridge] = message.bridge.split(".");
+  const access = await deps.admit({ ...message, platform });
+  if (access.kind === "ignored") return access;
   if (access.kind === "stranger") return await greetStranger(message, access.reason, deps);
+  const admitted: Admitted = { ...message, principal: access.principal };
   if (message.text === undefined) return await answer(message, "text-only", deps);
   const parsed = parseText(message.text, deps.botName);
   switch (parsed.kind) {
@@ -52,14 +61,14 @@ export async function handleInbound(message: InboundMessage, deps: InboundDeps):
     case "unknown-command":
       return await answer(message, "unknown-command", deps, { name: parsed.name });
     case "text":
-      return await acceptText(message, parsed.text, deps, message.updateKey);
+      return await acceptText(admitted, parsed.text, deps, message.updateKey);
     case "command":
-      return await runCommand(message, parsed.name, parsed.args, deps);
+      return await runCommand(admitted, parsed.name, parsed.args, deps);
   }
 }
 
 async function runCommand(
-  message: InboundMessage,
+  message: Admitted,
   name: CommandName,
   args: string,
   deps: InboundDeps,
@@ -67,14 +76,14 @@ async function runCommand(
   if (name === "help") return await answer(message, "help", deps);
   if (name === "start") {
     // The chat was opened: its agent may warm up.
-    void deps.ingress.wakeHint(deps.principalFor(message.sender.id)).catch(() => {});
+    void deps.ingress.wakeHint(message.principal).catch(() => {});
     return await answer(message, "welcome", deps);
   }
   if (name === "approvals" || name === "rules") {
     await (name === "rules" ? answerRules(message, args, deps) : answerApprovals(message, deps));
     return { kind: "answered", code: name };
   }
-  const result = await deps.ingress.accept({ ...eventOf(message, deps), command: { name } });
+  const result = await deps.ingress.accept({ ...eventOf(message), command: { name } });
   if (name === "new") resetGrants(message, deps);
   logAccepted(message, result, deps);
   // `/new first question`: the question is a message of the new session.
@@ -84,7 +93,7 @@ async function runCommand(
 }
 
 async function acceptText(
-  message: InboundMessage,
+  message: Admitted,
   text: string,
   deps: InboundDeps,
   updateKey: string,
@@ -93,13 +102,13 @@ async function acceptText(
     return await answer(message, "too-long", deps, { limit: String(MAX_TEXT_BYTES / 1024) });
   }
   if (text.trim() === "") return await answer(message, "text-only", deps);
-  const result = await deps.ingress.accept({ ...eventOf(message, deps), updateKey, text });
+  const result = await deps.ingress.accept({ ...eventOf(message), updateKey, text });
   logAccepted(message, result, deps);
   return { kind: "accepted", result };
 }
 
-function eventOf(message: InboundMessage, deps: InboundDeps): IngressEvent {
-  const { conversation, bridge, updateKey, deliver, sender } = message;
+function eventOf(message: Admitted): IngressEvent {
+  const { conversation, bridge, updateKey, deliver, sender, principal } = message;
   const name = sender.name.slice(0, 128).toWellFormed();
   return {
     conversation,
@@ -107,7 +116,7 @@ function eventOf(message: InboundMessage, deps: InboundDeps): IngressEvent {
     updateKey,
     deliver,
     sender: { ...sender, name },
-    principal: deps.principalFor(sender.id),
+    principal,
   };
 }
 

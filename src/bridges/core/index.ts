@@ -1,5 +1,15 @@
 /** The platform-independent half of every bridge. */
-export { type AllowList, decideAccess, parseAllowList } from "./access.ts";
+export {
+  type Admission,
+  type Admit,
+  type AllowList,
+  admitListed,
+  decideAccess,
+  type Place,
+  parseAllowList,
+  type Role,
+  type Visitor,
+} from "./access.ts";
 export { backoffMs } from "./backoff.ts";
 export { withoutMarkIn } from "./cards/marker.ts";
 export { verbOf } from "./cards/press.ts";

@@ -8,7 +8,9 @@ import { Fault } from "../../lib/errors.ts";
 import { principalOf } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
 import {
+  type Admit,
   type AllowList,
+  admitListed,
   BridgeCore,
   type BridgePlatform,
   type BridgeStore,
@@ -32,16 +34,16 @@ export interface TelegramOptions {
   token: string;
   /** `TELEGRAM_API_ROOT`; Telegram's own by default. */
   apiRoot?: string;
-  /** Numeric ids that are let in; `parseAllowList` reads the setting. */
+  /** Numeric ids that are let in, where `admit` is absent; `parseAllowList` reads the setting. */
   allowedUsers: AllowList;
+  /** Who is let in, and whose agent they talk to. */
+  admit?: Admit;
   store: StoreForBridges;
   /** Unique per process life, for the poller lease. */
   owner: string;
   /** Whether the bearer of such a name certainly no longer runs; its lease is then taken over at once. */
   isDead?: (owner: string) => boolean;
   logger: Logger;
-  /** Whose agent an identity talks to; its own by default. */
-  principalFor?(identity: string): string;
   /** For tests: shorter times. */
   pollSeconds?: number;
   leaseTtlMs?: number;
@@ -97,7 +99,7 @@ class Bridge {
   private readonly platform: BridgePlatform;
   private readonly core: BridgeCore;
   private readonly poller: Poller;
-  private readonly principalFor: (identity: string) => string;
+  private readonly admit: Admit;
   private me: UserFromGetMe | undefined;
   private failed = false;
   private readonly closing = new AbortController();
@@ -106,7 +108,8 @@ class Bridge {
     this.options = options;
     this.botId = botIdOf(options.token);
     this.store = bridgeStoreOf(options.store, bridgeIdOf(this.botId));
-    this.principalFor = options.principalFor ?? ((identity) => principalOf("telegram", identity));
+    this.admit =
+      options.admit ?? admitListed(options.allowedUsers, (identity) => principalOf("telegram", identity));
     const timeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     const pollSeconds = options.pollSeconds ?? POLL_SECONDS;
     const apiRoot = options.apiRoot?.replace(/\/+$/, "");
@@ -200,7 +203,7 @@ class Bridge {
 
   private async handle(update: Update): Promise<void> {
     const inbound = readUpdate(update, this.botId);
-    const { logger, allowedUsers } = this.options;
+    const { logger } = this.options;
     switch (inbound.kind) {
       case "ignore":
         logger.debug({ updateKey: String(update.update_id), reason: inbound.reason }, "update ignored");
@@ -213,11 +216,10 @@ class Bridge {
     const { message } = inbound;
     try {
       await handleInbound(message, {
-        allowed: allowedUsers,
+        admit: this.admit,
         botName: this.me?.username ?? "",
         ingress: this.store.ingress,
         bridge: this.store.bridge,
-        principalFor: this.principalFor,
         reply: (to, code, params) => this.core.reply(to, code, params),
         show: (to, content) => this.core.show(to, content),
         cards: this.store.cards,
@@ -233,11 +235,11 @@ class Bridge {
   }
 
   private async handleTap(tap: Tap): Promise<void> {
-    const { logger, allowedUsers } = this.options;
-    const { store, platform, core, botId, principalFor } = this;
+    const { logger } = this.options;
+    const { store, platform, core, botId, admit } = this;
     const { ingress, turns, cards } = store;
     const handled = handleTap(tap, {
-      ...{ allowed: allowedUsers, principalFor, botId, ingress, turns, cards, board: core.cards, logger },
+      ...{ admit, botId, ingress, turns, cards, board: core.cards, logger },
       supportsButtons: platform.capabilities.supportsButtons,
     }).catch((error: unknown): TapAnswer => {
       // Tried again while that may help; else the presser must not be left with a spinner.

@@ -5,21 +5,13 @@
  */
 import { derivedId } from "../../lib/ids.ts";
 import type { AcceptResult, IngressPort, TurnPort } from "../../store/index.ts";
-import {
-  type AllowList,
-  type Content,
-  decideAccess,
-  handlePress,
-  type PressDeps,
-  phrase,
-  sentence,
-} from "../core/index.ts";
+import { type Admit, type Content, handlePress, type PressDeps, phrase, sentence } from "../core/index.ts";
 import { bridgeIdOf, type Tap } from "./inbound.ts";
 
 /** What handling a tap needs. */
 export interface TapDeps extends PressDeps {
   botId: number;
-  allowed: AllowList;
+  admit: Admit;
   ingress: IngressPort;
   turns: Pick<TurnPort, "finished">;
 }
@@ -36,17 +28,20 @@ const RETRY = /^retry:(t_[a-z0-9]{20})$/;
 /** Handles one press. Rejects only when the store does. */
 export async function handleTap(tap: Tap, deps: TapDeps): Promise<TapAnswer> {
   const retry = tap.data.startsWith("retry:");
-  if (decideAccess(tap.sender.id, deps.allowed).kind !== "allowed") {
+  const admission = await deps.admit({ ...tap, platform: "telegram" });
+  if (admission.kind !== "admitted") {
     // Not handed to the gateway: who isn't let in any more can't decide as an owner.
     deps.logger.warn({ conversation: tap.conversation, presser: tap.sender.id }, "stranger's tap refused");
     return { text: retry ? sentence("retry.not-yours") : phrase("tap.stranger") };
   }
-  if (retry) return await repeatTurn(tap, deps);
+  const { principal } = admission;
+  if (retry) return await repeatTurn(tap, principal, deps);
   const event = {
     tapId: derivedId("k", bridgeIdOf(deps.botId), tap.id),
     data: tap.data,
     platform: "telegram",
     presser: tap.sender,
+    principal,
     bridge: bridgeIdOf(deps.botId),
     conversation: tap.conversation,
     message: tap.messageId,
@@ -56,12 +51,11 @@ export async function handleTap(tap: Tap, deps: TapDeps): Promise<TapAnswer> {
 }
 
 /** Repeats an interrupted turn on its user's wish. */
-async function repeatTurn(tap: Tap, deps: TapDeps): Promise<TapAnswer> {
+async function repeatTurn(tap: Tap, principal: string, deps: TapDeps): Promise<TapAnswer> {
   const turnId = RETRY.exec(tap.data)?.[1];
   if (turnId === undefined) return { text: sentence("retry.gone") };
   const turn = await deps.turns.finished(tap.conversation, turnId);
   if (turn?.state !== "interrupted") return { text: sentence("retry.gone") };
-  const principal = deps.principalFor(tap.sender.id);
   if (turn.principal !== principal) return { text: sentence("retry.not-yours") };
   // The key makes a second press, or the same press delivered twice, the same event.
   const accepted = await deps.ingress.accept({

@@ -4,7 +4,7 @@
  * was already handed over changes nothing, and /help says so.
  */
 import type { Update } from "grammy/types";
-import type { InboundMessage } from "../core/index.ts";
+import type { InboundMessage, Place } from "../core/index.ts";
 
 /** Update kinds that are asked of Telegram. */
 export const ALLOWED_UPDATES = ["message", "callback_query"] as const;
@@ -22,6 +22,7 @@ export interface Tap {
   chat: string;
   messageId: string;
   sender: { id: string; name: string };
+  place: Place;
   /** Whatever the presser's client sent: perhaps no button's. */
   data: string;
   /** What the message's buttons really carry. */
@@ -51,6 +52,8 @@ function readMessage(updateId: number, message: NonNullable<Update["message"]>, 
       updateKey: String(updateId),
       deliver: { chat: String(chat.id), replyTo: String(message.message_id) },
       sender: { id: String(from.id), name: nameOf(from) },
+      place: { kind: "private" },
+      ...(from.language_code === undefined ? {} : { language: from.language_code }),
       ...(message.text === undefined ? {} : { text: message.text }),
     },
   };
@@ -74,6 +77,7 @@ function readTap(query: NonNullable<Update["callback_query"]>, botId: number): I
       chat: String(message.chat.id),
       messageId: String(message.message_id),
       sender: { id: String(from.id), name: nameOf(from) },
+      place: placeOf(message.chat),
       data: data ?? "",
       carried: keyboard.flat().flatMap((button) => ("callback_data" in button ? [button.callback_data] : [])),
     },
@@ -82,6 +86,12 @@ function readTap(query: NonNullable<Update["callback_query"]>, botId: number): I
 
 function conversationOf(botId: number, chatId: number): string {
   return `telegram.${botId}.${chatId}`;
+}
+
+/** A press is always addressed to the bot whose button it is. */
+function placeOf(chat: { id: number; type: string; title?: string | undefined }): Place {
+  if (chat.type === "private") return { kind: "private" };
+  return { kind: "group", id: String(chat.id), name: chat.title ?? "", addressed: true };
 }
 
 function nameOf(from: { first_name: string; last_name?: string }): string {

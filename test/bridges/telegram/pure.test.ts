@@ -78,6 +78,7 @@ describe("updates", () => {
         updateKey: "9",
         deliver: { chat: "5", replyTo: "3" },
         sender: { id: "5", name: "Ann B" },
+        place: { kind: "private" },
         text: "hi",
       },
     });

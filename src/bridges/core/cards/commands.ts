@@ -17,6 +17,8 @@ export interface CommandMessage {
   updateKey: string;
   deliver: Delivery;
   sender: { id: string; name: string };
+  /** Whose approvals and rules: the person's, or the group's. */
+  principal: string;
 }
 
 /** What these commands need. */
@@ -24,7 +26,6 @@ export interface CardCommandDeps {
   cards: CardPort;
   /** Whether the platform shows buttons under a notice. */
   supportsButtons: boolean;
-  principalFor(identity: string): string;
   /** Shows a message of our own, best effort. */
   show(to: Delivery, content: Content): Promise<void>;
   logger: Logger;
@@ -32,7 +33,7 @@ export interface CardCommandDeps {
 
 /** Lists what waits for the sender's decision. */
 export async function answerApprovals(message: CommandMessage, deps: CardCommandDeps): Promise<void> {
-  const records = await deps.cards.open(deps.principalFor(message.sender.id));
+  const records = await deps.cards.open(message.principal);
   await showAll(message, approvalsContents(records, message.conversation, deps.supportsButtons), deps);
 }
 
@@ -42,7 +43,7 @@ export async function answerRules(
   args: string,
   deps: CardCommandDeps,
 ): Promise<void> {
-  const principal = deps.principalFor(message.sender.id);
+  const { principal } = message;
   const ruleId = /^revoke\s+(\S+)$/i.exec(args)?.[1];
   if (ruleId === undefined) {
     const rules = await deps.cards.rules(principal);
@@ -65,9 +66,9 @@ export async function answerRules(
 
 /** A fresh conversation inherits no session grants. Best effort, never awaited: /new itself is already stored. */
 export function resetGrants(message: CommandMessage, deps: CardCommandDeps): void {
-  const { conversation, sender } = message;
+  const { conversation, principal } = message;
   deps.cards
-    .tap(deps.principalFor(sender.id), {
+    .tap(principal, {
       kind: "reset",
       v: 1,
       tapId: tapIdOf(message),

@@ -20,6 +20,8 @@ export interface PressEvent {
   data: string;
   platform: string;
   presser: { id: string; name: string };
+  /** Whose sandbox the presser speaks to in that chat. */
+  principal: string;
   bridge: string;
   /** Chat and message that carried the button. */
   conversation: string;
@@ -32,7 +34,6 @@ export interface PressEvent {
 export interface PressDeps {
   cards: CardPort;
   board: Pick<CardBoard, "look" | "repost">;
-  principalFor(identity: string): string;
   /** Whether buttons are shown; lists name ids where they aren't. */
   supportsButtons: boolean;
   logger: Logger;
@@ -113,7 +114,7 @@ async function decide(
 
 /** Only within the chat that the question belongs to. */
 async function repost(approvalId: string, event: PressEvent, deps: PressDeps): Promise<PressAnswer> {
-  const principal = deps.principalFor(event.presser.id);
+  const { principal } = event;
   const record = await deps.cards.get(principal, approvalId);
   if (!record) return told({ kind: "gone" });
   if (record.conversation !== event.conversation || record.bridge !== event.bridge) {
@@ -125,8 +126,7 @@ async function repost(approvalId: string, event: PressEvent, deps: PressDeps): P
 }
 
 async function revoke(ruleId: string, event: PressEvent, deps: PressDeps): Promise<PressAnswer> {
-  const { tapId, bridge, conversation, carried, presser } = event;
-  const principal = deps.principalFor(presser.id);
+  const { tapId, bridge, conversation, carried, principal } = event;
   const by = deciderOf(event);
   const outcome = await deps.cards.tap(principal, {
     kind: "revoke",
