@@ -40,6 +40,15 @@ const Config = z.strictObject({
     .prefault({}),
   /** Web page of the console on 127.0.0.1; 0 = any free port. */
   console: z.strictObject({ port: z.number().int().min(0).max(65_535).default(0) }).prefault({}),
+  /** Files in chats. A cap counts for each file; a message or an answer may have 10. */
+  files: z
+    .strictObject({
+      /** Bytes of a file from a chat (Telegram lets bots fetch 20 MB). */
+      inboundBytes: z.number().int().min(0).max(1_000_000_000).default(20_000_000),
+      /** Bytes of a file of the agent that is sent to a chat (Telegram takes 50 MB of bots). */
+      outboundBytes: z.number().int().min(0).max(1_000_000_000).default(50_000_000),
+    })
+    .prefault({}),
   log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
   /** Checked by the schemas that are handed in; passed on as they are. */
   inference: z.unknown(),

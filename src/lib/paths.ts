@@ -20,6 +20,10 @@ export interface Paths {
   controlDir(runName: string): string;
   controlSocket(runName: string): string;
   user(principal: string): { dir: string; home: string; config: string; lock: string };
+  /** Files between chats and sandboxes (`lib/spool.ts`). */
+  spool: { in: string; out: string };
+  /** What the operator's commands ask the worker by. */
+  workerSocket: string;
   /** What the operator's commands ask the gateway by. */
   adminSocket: string;
   /** The operator's policy file, where no other is configured. */
@@ -67,6 +71,8 @@ export function pathsOf(home: string): Paths {
       config: at("users", principal, "config"),
       lock: at("users", principal, "lock"),
     }),
+    spool: { in: at("run", "spool", "in"), out: at("run", "spool", "out") },
+    workerSocket: at("run", "worker", "operator.sock"),
     adminSocket: at("run", "gateway", "admin.sock"),
     policyFile: at("policy.yaml"),
     runtime: at("runtime"),

@@ -91,6 +91,7 @@ export function ingress(
           toJson(event.text ?? ""),
           MAX_WAITING,
           SEEN_MS,
+          event.attachments ? toJson(event.attachments) : "",
         ],
       ] as const;
 
@@ -122,7 +123,9 @@ function checkedEvent(input: IngressEvent, bridge: string): IngressEvent {
       ? `bridge ${event.data.bridge} is not ${bridge}`
       : (event.data.text === undefined) === (event.data.command === undefined)
         ? "exactly one of text and command"
-        : undefined;
+        : event.data.attachments && event.data.command
+          ? "a command has no attachments"
+          : undefined;
   if (problem !== undefined || !event.success) {
     throw new Fault({ code: "bad-event", message: `event refused: ${problem}` });
   }

@@ -32,6 +32,27 @@ export const Delivery = z.looseObject({
 });
 export type Delivery = z.infer<typeof Delivery>;
 
+/** Files that one message, or one answer, may have. */
+export const MAX_ATTACHMENTS = 10;
+
+/**
+ * A file on its way through the spool (`lib/spool.ts`), in or out. It lies there complete and fsynced *before* a record
+ * names it. Who takes it compares size and digest: a record is believed, a file isn't.
+ */
+export const Attachment = z.object({
+  /** As a person should see it. Untrusted text, of a user or of an agent: never a path, sanitised again where it is used. */
+  name: z.string().min(1).max(255),
+  /** As the sender claims it, `application/octet-stream` when unknown. Untrusted. */
+  mime: z.string().regex(/^[\w.+-]{1,63}\/[\w.+-]{1,63}$/),
+  /** Bytes. The caps of `files:` in config.yaml are checked by whoever writes the spool. */
+  size: z.number().int().min(0).max(1_000_000_000),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** File name in the spool's folder `in` (messages) or `out` (answers); unguessable. */
+  spool: z.string().regex(/^f_[a-z0-9]{20}$/),
+});
+export type Attachment = z.infer<typeof Attachment>;
+const Attachments = z.array(Attachment).min(1).max(MAX_ATTACHMENTS);
+
 /** A command that changes a conversation's order of things (RELIABILITY §2 "Order"). */
 export const OrderCommand = z.discriminatedUnion("name", [
   z.object({ name: z.literal("new") }),
@@ -49,9 +70,14 @@ export const IngressEvent = z.object({
   deliver: Delivery,
   /** Platform identity of the sender (numeric id as string) and a display name; name is untrusted text. */
   sender: z.object({ id: z.string().max(64), name: z.string().max(128) }),
-  /** Exactly one of text and command. */
+  /** Exactly one of text and command. Text may be empty when there are attachments. */
   text: z.string().optional(),
   command: OrderCommand.optional(),
+  /**
+   * Files that lie in the spool's `in` already. With a text only. Unless the outcome is `accepted` and no duplicate, the
+   * bridge removes them from the spool again: nobody else will come for them.
+   */
+  attachments: Attachments.optional(),
 });
 export type IngressEvent = z.infer<typeof IngressEvent>;
 
@@ -62,6 +88,7 @@ export const MailboxEntry = z.looseObject({
   session: z.number(),
   updateKey: z.string(),
   text: z.string(),
+  attachments: Attachments.optional(),
   deliver: Delivery,
   sender: z.object({ id: z.string(), name: z.string() }),
   acceptedAt: z.number(),
@@ -91,9 +118,11 @@ export const TurnRecord = z.looseObject({
   /** The principal's assignment epoch. */
   epoch: z.number(),
   state: TurnState,
-  /** Mailbox entries it answers, ascending; the text is theirs joined by a blank line. */
+  /** Mailbox entries it answers, ascending; the text is theirs joined by a blank line, empty ones left out. */
   seqs: z.array(z.number()),
   text: z.string(),
+  /** All their files, in order; absent when there are none. Several messages may bring more than MAX_ATTACHMENTS. */
+  attachments: z.array(Attachment).optional(),
   session: z.number(),
   deliver: Delivery,
   owner: z.string(),
@@ -112,9 +141,32 @@ export const TurnRecord = z.looseObject({
 });
 export type TurnRecord = z.infer<typeof TurnRecord>;
 
+/**
+ * A file of the agent that did not become an attachment. `too-large`: above `files.outboundBytes`; `too-many`: above
+ * MAX_ATTACHMENTS; `missing`: named by the agent, but not there, or no plain file of its home; `failed`: it could not be
+ * fetched (spool full, sandbox gone).
+ */
+export const OmittedFile = z.object({
+  name: z.string().max(255),
+  why: z.enum(["too-large", "too-many", "missing", "failed"]),
+  /** Bytes, where known. */
+  size: z.number().optional(),
+});
+export type OmittedFile = z.infer<typeof OmittedFile>;
+
 /** What a visible answer says. Codes are rendered by the bridge from its catalogue. */
 export const AnswerBody = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("final"), markdown: z.string() }),
+  z.object({
+    kind: z.literal("final"),
+    markdown: z.string(),
+    /**
+     * Files of the agent, in the spool's `out`, in the order to be sent. The bridge sends each exactly once as a part of
+     * the answer, removes it from the spool when the answer is done, and says so when one is gone (kept for 7 days).
+     */
+    attachments: Attachments.optional(),
+    /** Files that the agent wanted to send and that are not attached, for a line to the user. */
+    omitted: z.array(OmittedFile).optional(),
+  }),
   z.object({
     kind: z.literal("failure"),
     code: z.string(),

@@ -131,7 +131,10 @@ const claimAs = (name: string, sure: boolean) =>
       const { turnId, seqs, text, fence } = result.turn;
       const expected = {
         seqs: taken.map((e) => e.seq),
-        text: taken.map((e) => e.text).join("\n\n"),
+        text: taken
+          .map((e) => e.text)
+          .filter((text) => text !== "")
+          .join("\n\n"),
         session,
         fence: m.fence,
       };

@@ -41,6 +41,12 @@ function directories(paths: Paths): Directory[] {
     { path: dirname(paths.egressDir("any")), mode: 0o711, owner: "gateway" },
     { path: dirname(paths.adminSocket), mode: 0o700, owner: "gateway" },
     { path: dirname(paths.controlDir("any")), mode: 0o711, owner: "worker" },
+    { path: dirname(paths.workerSocket), mode: 0o700, owner: "worker" },
+    { path: dirname(paths.spool.in), mode: 0o711 },
+    // The services' group may make and open files, by name, not list them (lib/spool.ts). `in`: sticky, so that a bridge
+    // removes only its own. `out`: a bridge removes what it has sent.
+    { path: paths.spool.in, mode: 0o1730, owner: "worker" },
+    { path: paths.spool.out, mode: 0o730, owner: "worker" },
     { path: dirname(paths.consoleSocket), mode: 0o700, owner: "console" },
   ];
 }

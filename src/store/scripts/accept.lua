@@ -4,7 +4,7 @@
 --
 -- KEYS state, accepted, entries, seen, outbox, answers
 -- ARGV text|new|stop, conversation, principal, bridge, update key, deliver (JSON), sender (JSON), text (JSON),
---      most waiting, life of `seen` (ms)
+--      most waiting, life of `seen` (ms), attachments (JSON array, or "")
 -- Returns {1 if duplicate, outcome JSON}
 --- @include "now"
 --- @include "post"
@@ -32,7 +32,8 @@ if kind == "text" then
     local seq = redis.call("HINCRBY", state, "seq", 1)
     local ahead = waiting + redis.call("HEXISTS", state, "turn")
     redis.call("HSET", entries, seq, '{"v":1,"seq":' .. seq .. ',"session":' .. session
-      .. ',"updateKey":"' .. updateKey .. '","text":' .. text .. ',"deliver":' .. deliver
+      .. ',"updateKey":"' .. updateKey .. '","text":' .. text
+      .. (ARGV[11] == "" and "" or ',"attachments":' .. ARGV[11]) .. ',"deliver":' .. deliver
       .. ',"sender":' .. sender .. ',"acceptedAt":' .. at .. '}')
     redis.call("ZADD", accepted, seq, seq)
     outcome = '{"kind":"accepted","seq":' .. seq .. ',"session":' .. session .. ',"ahead":' .. ahead .. '}'

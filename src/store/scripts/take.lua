@@ -20,7 +20,7 @@ if open[1] then
 end
 
 local cancelUpTo = tonumber(redis.call("HGET", state, "cancelUpTo") or 0)
-local taken, texts, size, session, deliver, acceptedAt = {}, {}, 0, nil, nil, nil
+local taken, texts, files, size, session, deliver, acceptedAt = {}, {}, {}, 0, nil, nil, nil
 for _, seq in ipairs(redis.call("ZRANGE", accepted, 0, -1)) do
   local json = redis.call("HGET", entries, seq)
   if not json or tonumber(seq) <= cancelUpTo then
@@ -32,7 +32,8 @@ for _, seq in ipairs(redis.call("ZRANGE", accepted, 0, -1)) do
     if #taken > 0 and (entry.session ~= session or size > tonumber(ARGV[8])) then break end
     session, deliver, acceptedAt = entry.session, entry.deliver, acceptedAt or entry.acceptedAt
     taken[#taken + 1] = seq
-    texts[#texts + 1] = entry.text
+    if entry.text ~= "" then texts[#texts + 1] = entry.text end
+    for _, file in ipairs(entry.attachments or {}) do files[#files + 1] = file end
   end
 end
 if #taken == 0 then return { "empty" } end
@@ -42,7 +43,9 @@ local who = redis.call("HMGET", state, "principal", "bridge")
 deliver = cjson.encode(deliver)
 local core = '{"v":1,"turnId":"' .. ARGV[2] .. '","conversation":"' .. ARGV[1] .. '","principal":"' .. who[1]
   .. '","bridge":"' .. who[2] .. '","hostId":' .. cjson.encode(ARGV[4]) .. ',"epoch":1,"seqs":['
-  .. table.concat(taken, ",") .. '],"text":' .. cjson.encode(table.concat(texts, "\n\n")) .. ',"session":' .. session
+  .. table.concat(taken, ",") .. '],"text":' .. cjson.encode(table.concat(texts, "\n\n"))
+  -- An empty table would become an object.
+  .. (#files > 0 and ',"attachments":' .. cjson.encode(files) or "") .. ',"session":' .. session
   .. ',"deliver":' .. deliver .. ',"acceptedAt":' .. acceptedAt .. '}'
 local fence = redis.call("HINCRBY", state, "fence", 1)
 local sent = ARGV[9] ~= ""
