@@ -1,58 +1,55 @@
-/** The command `nemoclaw`: one file per subcommand in `commands/`, loaded only when it is used. */
-import { Command, CommanderError } from "commander";
-import { approvalsCommand, rulesCommand } from "./commands/approvals.ts";
-import { auditCommand } from "./commands/audit.ts";
-import { credentialsCommand } from "./commands/credentials.ts";
-import { logsCommand } from "./commands/logs.ts";
-import { policyCommand } from "./commands/policy.ts";
-import { policyAddCommand, policyListCommand, policyRemoveCommand } from "./commands/policy-presets.ts";
-import { startCommand } from "./commands/start.ts";
-import { statusCommand } from "./commands/status.ts";
-import { stopCommand } from "./commands/stop.ts";
-import { EXIT, report } from "./io.ts";
-import { askGateway } from "./policy/target.ts";
-import { version } from "./version.ts";
-
-const program = new Command("nemoclaw")
-  .description("One chat bot, many people, each with their own caged OpenClaw agent.")
-  .version(version, "-V, --version", "print the version")
-  .helpCommand("help [command]", "show help for a command")
-  .configureHelp({ showGlobalOptions: true })
-  .exitOverride()
-  .addHelpText(
-    "after",
-    `
-Examples:
-  nemoclaw start                               start the service; in a terminal, chat right here
-  nemoclaw start --once "What is 2+2?"         ask one question, print the answer, stop
-  TELEGRAM_BOT_TOKEN=… nemoclaw start          with the Telegram bridge
-  nemoclaw status                              what runs and how it is
-  nemoclaw logs --follow                       the one log of all processes
-  nemoclaw policy explain api.github.com:443   may a sandbox reach it, and why
-  nemoclaw audit tail                          where the agents went, and what was refused
-
-Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 not running · 75 another instance has this home
-The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a user.`,
-  );
-for (const command of [
-  startCommand(),
-  statusCommand(),
-  logsCommand(),
-  auditCommand(),
-  stopCommand(),
-  policyCommand(),
-  policyListCommand(),
-  policyAddCommand(),
-  policyRemoveCommand(),
-  approvalsCommand(),
-  rulesCommand(),
-  credentialsCommand(askGateway),
-])
-  program.addCommand(command.exitOverride());
+/** The command `nemoclaw`: finds out which program is meant, a command or a sandbox's, and runs it. */
+import { CommanderError } from "commander";
+import { EXIT, report, say } from "./io.ts";
+import { nemoclawProgram } from "./nemoclaw-program.ts";
 
 try {
-  await program.parseAsync();
+  const [first = "", ...rest] = process.argv.slice(2);
+  const program = nemoclawProgram();
+  const isCommand =
+    first === "" || first.startsWith("-") || first === "help" || namesOf(program).includes(first);
+  if (isCommand) await program.parseAsync();
+  else await runSandbox(first, rest);
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   else process.exitCode = report(error);
+}
+
+function namesOf(program: ReturnType<typeof nemoclawProgram>): string[] {
+  return program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
+}
+
+/** The first word is no command, so it should be a sandbox. */
+async function runSandbox(name: string, rest: string[]): Promise<void> {
+  const [{ knownSandboxes }, { didYouMean }, { homeFrom, pathsOf }, { DEFAULT_VERB, sandboxProgram }] =
+    await Promise.all([
+      import("./names/registry.ts"),
+      import("./names/similar.ts"),
+      import("../lib/paths.ts"),
+      import("./sandbox-program.ts"),
+    ]);
+  const at = rest.indexOf("--home");
+  const home = (at >= 0 ? rest[at + 1] : undefined) ?? homeFrom(process.env);
+  const names = knownSandboxes(pathsOf(home)).sandboxes.flatMap((one) => [one.name, one.id]);
+  const program = sandboxProgram(name);
+  const verbs = namesOf(program);
+  const asksHelp = rest.some((word) => word === "--help" || word === "-h" || word === "help");
+  if (
+    !names.includes(name) &&
+    !(asksHelp && rest.length > 0 && !didYouMean(name, namesOf(nemoclawProgram())))
+  ) {
+    const near = didYouMean(name, [...namesOf(nemoclawProgram()), ...names]);
+    say(`error: unknown command '${name}'`);
+    if (near) say(`(Did you mean ${near}?)`);
+    say(`Sandboxes: ${names.filter((one) => !one.startsWith("p_")).join(", ")}`);
+    say("nemoclaw --help lists the commands.");
+    process.exitCode = EXIT.usage;
+    return;
+  }
+  const [verb = ""] = rest;
+  const args =
+    (verb === "" || verb.startsWith("--home")) && verbs.includes(DEFAULT_VERB)
+      ? [DEFAULT_VERB, ...rest]
+      : rest;
+  await program.parseAsync(args.length > 0 ? args : ["--help"], { from: "user" });
 }

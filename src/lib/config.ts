@@ -6,7 +6,9 @@
 import { z } from "zod";
 import { type ConfigSource, readYaml } from "./config-file.ts";
 import { Fault } from "./errors.ts";
+import { isPrincipalId, isSandboxName } from "./ids.ts";
 
+const SandboxName = z.string().refine(isSandboxName, "expected lower-case letters, digits and hyphens");
 const HttpUrl = z.url({ protocol: /^https?$/, error: "expected an http or https URL" });
 const UserId = z.preprocess(String, z.string().regex(/^\d{1,20}$/, "expected a numeric user id"));
 
@@ -31,6 +33,22 @@ const Config = z.strictObject({
       plainSwap: z.boolean().default(false),
     })
     .prefault({}),
+  /** Sandboxes that the operator onboarded, by name. What one doesn't say comes from `inference.default`. */
+  sandboxes: z
+    .record(
+      SandboxName,
+      z
+        .strictObject({
+          /** Whose sandbox it is. Absent: its own, derived from its name. */
+          id: z.string().refine(isPrincipalId, "expected an id of the form p_…").optional(),
+          provider: z.string().optional(),
+          model: z.string().optional(),
+        })
+        .nullable(),
+    )
+    .default({}),
+  /** Which of them commands mean when they name none; its provider and model are the profile of newcomers. */
+  defaultSandbox: SandboxName.optional(),
   telegram: z
     .strictObject({
       /** Who is let in. Empty: nobody. */

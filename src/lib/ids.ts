@@ -38,3 +38,8 @@ export function isPrincipalId(text: string): boolean {
 
 /** The operator's own principal: console chats and the sandbox `my-agent` belong to it. */
 export const OPERATOR_PRINCIPAL: string = principalOf("console", "operator");
+
+/** Whether a text may name a sandbox: an RFC 1123 label, as NVIDIA's tools take it. */
+export function isSandboxName(text: string): boolean {
+  return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
+}

@@ -172,4 +172,4 @@ export async function decide(id: string, verb: Verb, options: HomeOption): Promi
 }
 
 const target = (options: ListOptions) =>
-  options.sandbox === undefined ? {} : { sandbox: resolveTarget(options.sandbox) };
+  options.sandbox === undefined ? {} : { sandbox: resolveTarget(options.sandbox, options) };

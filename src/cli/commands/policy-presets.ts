@@ -15,22 +15,27 @@ interface PresetRow {
   inherited: boolean;
 }
 
-type SandboxOption = { sandbox: string };
+type SandboxOption = { sandbox?: string };
+
+/** Adds --sandbox, unless the command belongs to one sandbox (`nemoclaw NAME policy-add …`). */
+const forSandbox = (command: Command, bound: string | undefined): Command =>
+  bound === undefined ? command.option("--sandbox <name>", "sandbox", "default") : command;
 
 /** `policy-list`. */
-export function policyListCommand(): Command {
-  return new Command("policy-list")
+export function policyListCommand(bound?: string): Command {
+  const command = new Command("policy-list")
     .description("show the presets and which are in force")
-    .option("--sandbox <name>", "sandbox", "default")
     .option("--json", "as one JSON array")
-    .option("--home <dir>", "home of the installation")
-    .action(async (options: HomeOption & SandboxOption & { json?: boolean }) => {
+    .option("--home <dir>", "home of the installation");
+  return forSandbox(command, bound).action(
+    async (options: HomeOption & SandboxOption & { json?: boolean }) => {
       const rows = await askGateway<PresetRow[]>(options, "policy.presets", {
-        target: resolveTarget(options.sandbox),
+        target: resolveTarget(bound ?? options.sandbox, options),
       });
       if (options.json) return console.log(JSON.stringify(rows));
-      console.log(presetList(options.sandbox, rows));
-    });
+      console.log(presetList(bound ?? options.sandbox ?? "default", rows));
+    },
+  );
 }
 
 /** The list in NemoClaw's shape. */
@@ -46,22 +51,24 @@ export function presetList(sandbox: string, rows: readonly PresetRow[]): string 
 }
 
 /** `policy-add`. */
-export function policyAddCommand(): Command {
-  return withSubmitOptions(
+export function policyAddCommand(bound?: string): Command {
+  const command = withSubmitOptions(
     new Command("policy-add")
       .description("put a preset in force")
       .argument("[preset]", "name of a preset (nemoclaw policy-list)")
-      .option("--from-file <file>", "a preset file instead, ours or NVIDIA's")
-      .option("--sandbox <name>", "sandbox", "default"),
-  )
+      .option("--from-file <file>", "a preset file instead, ours or NVIDIA's"),
+  );
+  return forSandbox(command, bound)
     .addHelpText(
       "after",
-      "\nExamples:\n  nemoclaw policy-add npm\n  nemoclaw policy-add github --sandbox my-agent",
+      bound === undefined
+        ? "\nExamples:\n  nemoclaw policy-add npm\n  nemoclaw policy-add github --sandbox my-agent"
+        : `\nExamples:\n  nemoclaw ${bound} policy-add npm`,
     )
     .action(
       async (name: string | undefined, options: SubmitOptions & SandboxOption & { fromFile?: string }) => {
         const { choosePreset, formatNotices, presetNames } = await import("../../gateway/index.ts");
-        const target = resolveTarget(options.sandbox);
+        const target = resolveTarget(bound ?? options.sandbox, options);
         const chosen = await choosePreset(sourceOf(name, options.fromFile));
         if (!chosen)
           throw new Fault({
@@ -83,14 +90,15 @@ export function policyAddCommand(): Command {
 }
 
 /** `policy-remove`. */
-export function policyRemoveCommand(): Command {
-  return withSubmitOptions(
+export function policyRemoveCommand(bound?: string): Command {
+  const command = withSubmitOptions(
     new Command("policy-remove")
       .description("take a preset out of force")
-      .argument("<preset>", "name of a preset")
-      .option("--sandbox <name>", "sandbox", "default"),
-  ).action(async (preset: string, options: SubmitOptions & SandboxOption) => {
-    const outcome = await submit("policy.preset.remove", resolveTarget(options.sandbox), { preset }, options);
+      .argument("<preset>", "name of a preset"),
+  );
+  return forSandbox(command, bound).action(async (preset: string, options: SubmitOptions & SandboxOption) => {
+    const target = resolveTarget(bound ?? options.sandbox, options);
+    const outcome = await submit("policy.preset.remove", target, { preset }, options);
     if (outcome.kind === "submitted") console.log(`  Removed preset: ${preset}`);
   });
 }

@@ -12,8 +12,9 @@ interface ExplainOptions extends HomeOption {
   json?: boolean;
 }
 
-/** The group. */
-export function policyCommand(): Command {
+/** The group; for one sandbox only where it is `bound` to its name. */
+export function policyCommand(bound?: string): Command {
+  const whose = bound === undefined ? "" : `${bound} `;
   const group = new Command("policy")
     .description("what may leave the sandboxes: set, get, list, explain, rollback")
     .helpCommand(false)
@@ -21,21 +22,29 @@ export function policyCommand(): Command {
       "after",
       `
 Examples:
-  nemoclaw policy set -f policy.yaml                for all sandboxes
-  nemoclaw policy set my-agent -f policy.yaml       for one, beside the default
-  nemoclaw policy explain api.github.com:443 --method POST --path /repos
-  nemoclaw policy rollback --rev 2`,
+${
+  bound === undefined
+    ? "  nemoclaw policy set -f policy.yaml                for all sandboxes\n  nemoclaw policy set my-agent -f policy.yaml       for one, beside the default"
+    : `  nemoclaw ${bound} policy set -f policy.yaml`
+}
+  nemoclaw ${whose}policy explain api.github.com:443 --method POST --path /repos
+  nemoclaw ${whose}policy rollback --rev 2`,
     );
-  for (const command of [setCommand("set"), getCommand(), listCommand(), explainCommand(), rollbackCommand()])
+  for (const command of [
+    setCommand("set", bound),
+    getCommand(bound),
+    listCommand(bound),
+    explainCommand(bound),
+    rollbackCommand(bound),
+  ])
     group.addCommand(command.exitOverride());
   return group;
 }
 
-function explainCommand(): Command {
-  return new Command("explain")
+function explainCommand(bound: string | undefined): Command {
+  const command = new Command("explain")
     .description("say what would happen to a connection or request, and why")
     .argument("<host:port>", "destination; an IPv6 address stands in brackets", destination)
-    .option("--sandbox <name>", "for this sandbox; left out: by the default policy")
     .option("--method <method>", "judge a request instead of a connection")
     .option("--path <path>", "the request's path (default /)")
     .option("--binary <path>", "program that asks")
@@ -44,7 +53,7 @@ function explainCommand(): Command {
     .action(async (to: { host: string; port: number }, options: ExplainOptions) => {
       const { method, path, binary } = options;
       const answer = await askGateway<ExplainAnswer>(options, "policy.explain", {
-        target: resolveTarget(options.sandbox),
+        target: resolveTarget(bound ?? options.sandbox, options),
         ...to,
         ...(method === undefined ? (path === undefined ? {} : { method: "GET" }) : { method }),
         ...(path === undefined ? {} : { path }),
@@ -52,6 +61,9 @@ function explainCommand(): Command {
       });
       console.log(options.json ? JSON.stringify(answer) : explanationText(answer));
     });
+  return bound === undefined
+    ? command.option("--sandbox <name>", "for this sandbox; left out: by the default policy")
+    : command;
 }
 
 function destination(text: string): { host: string; port: number } {

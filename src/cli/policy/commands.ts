@@ -18,6 +18,20 @@ export function positive(text: string): number {
 /** The sandbox that is meant; without it everybody's policy. */
 export const sandboxArgument = (): Argument =>
   new Argument("[sandbox]", "sandbox; left out: the default policy, which holds for all");
+
+/**
+ * Gives a command its action. Bound to a sandbox (`nemoclaw NAME policy …`) it takes no such argument; else the first
+ * argument says whose policy is meant.
+ */
+function acting<O>(
+  command: Command,
+  bound: string | undefined,
+  run: (sandbox: string | undefined, options: O) => Promise<void>,
+): Command {
+  return bound === undefined
+    ? command.addArgument(sandboxArgument()).action(run)
+    : command.action((options: O) => run(bound, options));
+}
 const homeOption = () => new Option("--home <dir>", "home of the installation");
 
 /** Options of every change. */
@@ -32,24 +46,26 @@ export function withSubmitOptions(command: Command): Command {
 }
 
 /** `policy set` and its alias `policy apply`. */
-export function setCommand(name: "set" | "apply"): Command {
-  return withSubmitOptions(
+export function setCommand(name: "set" | "apply", bound?: string): Command {
+  const command = withSubmitOptions(
     new Command(name)
       .description(
         name === "set"
           ? "put a policy file in force, at once"
           : "the same as set: put a policy file in force",
       )
-      .addArgument(sandboxArgument())
-      .option("-f, --policy <file>", "the policy, in either form (- is standard input)")
-      .option("--global", "the default policy, as without a sandbox"),
-  ).action(
-    async (sandbox: string | undefined, options: SubmitOptions & { policy?: string; global?: boolean }) => {
+      .option("-f, --policy <file>", "the policy, in either form (- is standard input)"),
+  );
+  if (bound === undefined) command.option("--global", "the default policy, as without a sandbox");
+  return acting<SubmitOptions & { policy?: string; global?: boolean }>(
+    command,
+    bound,
+    async (sandbox, options) => {
       if (options.policy === undefined)
         throw new Fault({ code: "usage", message: "which policy? Say --policy FILE (or -f FILE)" });
       if (options.global && sandbox !== undefined)
         throw new Fault({ code: "usage", message: "--global and a sandbox exclude each other" });
-      await submit("policy.set", resolveTarget(sandbox), readPolicyFile(options.policy), options);
+      await submit("policy.set", resolveTarget(sandbox, options), readPolicyFile(options.policy), options);
     },
   );
 }
@@ -62,47 +78,47 @@ interface GetOptions extends HomeOption {
 }
 
 /** `policy get`. */
-export function getCommand(): Command {
-  return new Command("get")
+export function getCommand(bound?: string): Command {
+  const command = new Command("get")
     .description("show a policy: its facts, and with --base or --full what it says")
-    .addArgument(sandboxArgument())
     .option("--rev <number>", "an earlier version", positive)
     .option("--base", "the file as it was given")
     .option("--full", "all that holds: default, presets and standing approvals included")
     .addOption(new Option("-o, --output <format>", "for programs").choices(["json", "yaml"]))
-    .addOption(homeOption())
-    .action(async (sandbox: string | undefined, options: GetOptions) => {
-      const view = await askGateway<PolicyView>(options, "policy.get", {
-        target: resolveTarget(sandbox),
-        full: options.full === true,
-        ...(options.rev === undefined ? {} : { rev: options.rev }),
-      });
-      const what = options.full ? "full" : options.base ? "base" : "facts";
-      console.log(options.output ? policyData(view, options.output) : policyText(view, what));
+    .addOption(homeOption());
+  return acting<GetOptions>(command, bound, async (sandbox, options) => {
+    const view = await askGateway<PolicyView>(options, "policy.get", {
+      target: resolveTarget(sandbox, options),
+      full: options.full === true,
+      ...(options.rev === undefined ? {} : { rev: options.rev }),
     });
+    const what = options.full ? "full" : options.base ? "base" : "facts";
+    console.log(options.output ? policyData(view, options.output) : policyText(view, what));
+  });
 }
 
 /** `policy list`. */
-export function listCommand(): Command {
-  return new Command("list")
+export function listCommand(bound?: string): Command {
+  const command = new Command("list")
     .description("show the versions of a policy, newest first")
-    .addArgument(sandboxArgument())
     .addOption(new Option("-o, --output <format>", "for programs").choices(["json"]))
-    .addOption(homeOption())
-    .action(async (sandbox: string | undefined, options: HomeOption & { output?: string }) => {
-      const rows = await askGateway<PolicyRow[]>(options, "policy.list", { target: resolveTarget(sandbox) });
-      console.log(options.output ? JSON.stringify(rows) : policyTable(rows));
+    .addOption(homeOption());
+  return acting<HomeOption & { output?: string }>(command, bound, async (sandbox, options) => {
+    const rows = await askGateway<PolicyRow[]>(options, "policy.list", {
+      target: resolveTarget(sandbox, options),
     });
+    console.log(options.output ? JSON.stringify(rows) : policyTable(rows));
+  });
 }
 
 /** `policy rollback`. */
-export function rollbackCommand(): Command {
-  return withSubmitOptions(
+export function rollbackCommand(bound?: string): Command {
+  const command = withSubmitOptions(
     new Command("rollback")
       .description("put an earlier version in force again, as a new one")
-      .addArgument(sandboxArgument())
       .requiredOption("--rev <number>", "the version to bring back", positive),
-  ).action(async (sandbox: string | undefined, options: SubmitOptions & { rev: number }) => {
-    await submit("policy.rollback", resolveTarget(sandbox), { rev: options.rev }, options);
+  );
+  return acting<SubmitOptions & { rev: number }>(command, bound, async (sandbox, options) => {
+    await submit("policy.rollback", resolveTarget(sandbox, options), { rev: options.rev }, options);
   });
 }

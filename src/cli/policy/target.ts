@@ -2,28 +2,20 @@
  * Whose policy a command means, and how the gateway is asked.
  */
 import { userInfo } from "node:os";
-import { Fault } from "../../lib/errors.ts";
-import { isPrincipalId, OPERATOR_PRINCIPAL } from "../../lib/ids.ts";
+import { isPrincipalId } from "../../lib/ids.ts";
 import { homeFrom, pathsOf } from "../../lib/paths.ts";
+import { findSandbox } from "../names/registry.ts";
 
 /** Where the service is. */
 export interface HomeOption {
   home?: string;
 }
 
-/** The sandbox of the operator's own chats (DESIGN §3). */
-const OPERATORS_SANDBOX = "my-agent";
-
-/** A sandbox's name as the gateway knows it. @throws Fault `sandbox-unknown` */
-export function resolveTarget(name: string | undefined): string {
-  if (name === undefined) return "default";
-  if (name === OPERATORS_SANDBOX) return OPERATOR_PRINCIPAL;
-  if (name === "default" || isPrincipalId(name)) return name;
-  throw new Fault({
-    code: "sandbox-unknown",
-    message: `there is no sandbox ${name}`,
-    hint: `say default, ${OPERATORS_SANDBOX}, or a sandbox's id (p_…)`,
-  });
+/** A sandbox's name as the gateway knows it; none: everybody's. @throws Fault `sandbox-unknown` */
+export function resolveTarget(name: string | undefined, options: HomeOption): string {
+  if (name === undefined || name === "default") return "default";
+  if (isPrincipalId(name)) return name;
+  return findSandbox(options.home ?? homeFrom(process.env), name).id;
 }
 
 /** Asks the gateway of this home. Loaded when it is used: help and mistakes needn't wait for it. */

@@ -82,6 +82,6 @@ function updateCommand(): Command {
         message: "nothing to change",
         hint: "say --add-endpoint, --remove-endpoint, --add-allow, --add-deny or --remove-rule",
       });
-    await submit("policy.update", resolveTarget(sandbox), { edits }, options);
+    await submit("policy.update", resolveTarget(sandbox, options), { edits }, options);
   });
 }

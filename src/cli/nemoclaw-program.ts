@@ -1,0 +1,59 @@
+/**
+ * The command `nemoclaw` as data: every subcommand with its help, nothing run. `nemoclaw.ts` runs it, docs/cli.md and the
+ * shells' completions are made from it.
+ */
+import { Command } from "commander";
+import { approvalsCommand, rulesCommand } from "./commands/approvals.ts";
+import { auditCommand } from "./commands/audit.ts";
+import { credentialsCommand } from "./commands/credentials.ts";
+import { logsCommand } from "./commands/logs.ts";
+import { policyCommand } from "./commands/policy.ts";
+import { policyAddCommand, policyListCommand, policyRemoveCommand } from "./commands/policy-presets.ts";
+import { startCommand } from "./commands/start.ts";
+import { statusCommand } from "./commands/status.ts";
+import { stopCommand } from "./commands/stop.ts";
+import { askGateway } from "./policy/target.ts";
+import { version } from "./version.ts";
+
+/** All commands that don't begin with a sandbox's name. */
+export function nemoclawProgram(): Command {
+  const program = new Command("nemoclaw")
+    .description("One chat bot, many people, each with their own caged OpenClaw agent.")
+    .usage("[options] COMMAND …\n       nemoclaw SANDBOX COMMAND …   (nemoclaw SANDBOX --help lists them)")
+    .version(version, "-V, --version", "print the version")
+    .helpCommand("help [command]", "show help for a command")
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    .addHelpText(
+      "after",
+      `
+Examples:
+  nemoclaw start                               start the service; in a terminal, chat right here
+  nemoclaw start --once "What is 2+2?"         ask one question, print the answer, stop
+  TELEGRAM_BOT_TOKEN=… nemoclaw start          with the Telegram bridge
+  nemoclaw status                              what runs and how it is
+  nemoclaw logs --follow                       the one log of all processes
+  nemoclaw my-agent policy-add npm             a preset for one sandbox
+  nemoclaw policy explain api.github.com:443   may a sandbox reach it, and why
+  nemoclaw audit tail                          where the agents went, and what was refused
+
+Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 not running · 75 another instance has this home
+The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a user.`,
+    );
+  for (const command of [
+    startCommand(),
+    statusCommand(),
+    logsCommand(),
+    auditCommand(),
+    stopCommand(),
+    policyCommand(),
+    policyListCommand(),
+    policyAddCommand(),
+    policyRemoveCommand(),
+    approvalsCommand(),
+    rulesCommand(),
+    credentialsCommand(askGateway),
+  ])
+    program.addCommand(command.exitOverride());
+  return program;
+}
