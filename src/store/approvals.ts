@@ -91,7 +91,10 @@ export function approvals(connection: Connection, host: string): ApprovalPort {
         [
           "approval_open",
           [p.approvals(principal), p.openApprovals(principal)],
-          [approvalId, digest, epoch, approval.turnId, fixed, holdMs, decideMs, maxOpen, KEPT],
+          [
+            ...[approvalId, digest, epoch, approval.turnId, fixed, holdMs, decideMs, maxOpen, KEPT],
+            `${approval.facts.host}:${approval.facts.port}`,
+          ],
         ],
       ]);
       const outcome = checked(Opened, reply, "approval");
@@ -180,6 +183,24 @@ export function approvals(connection: Connection, host: string): ApprovalPort {
 
     async list(principal) {
       return recordsOf(await connection.command((r) => r.hgetall(p.approvals(principal))));
+    },
+
+    async pending(principal) {
+      const read = await connection.command(
+        (r): Promise<unknown> => r.zrangebyscore(p.openApprovals(principal), "-inf", "+inf"),
+      );
+      const ids = checked(z.array(z.string()), read, "open approvals");
+      if (ids.length === 0) return [];
+      const fields = ids.flatMap((id) => [id, `${id}:m`]);
+      const values = await connection.command((r) => r.hmget(p.approvals(principal), ...fields));
+      return recordsOf(
+        Object.fromEntries(
+          fields.flatMap((field, i) => {
+            const value = values[i];
+            return typeof value === "string" ? [[field, value]] : [];
+          }),
+        ),
+      );
     },
 
     async asked() {

@@ -238,7 +238,7 @@ export type NewApproval = Pick<
 export interface ApprovalPort {
   /**
    * Opens a card, joins the pending one of the same digest and epoch, or says that too many are open. `decided`: a card
-   * of this digest, turn and epoch was denied: no new one until the turn ends.
+   * for this destination was denied in this turn and epoch: no new one until the turn ends.
    */
   open(
     principal: string,
@@ -289,6 +289,8 @@ export interface ApprovalPort {
   cardMessage(bridge: string, approvalId: string): Promise<CardMessage | undefined>;
   get(principal: string, approvalId: string): Promise<ApprovalRecord | undefined>;
   list(principal: string): Promise<ApprovalRecord[]>;
+  /** Those that are pending, oldest first. Cheap: the others aren't read. */
+  pending(principal: string): Promise<ApprovalRecord[]>;
   grants(principal: string): Promise<GrantRecord[]>;
   /** Uses a single grant up; false when it is gone. */
   consume(principal: string, grantId: string): Promise<boolean>;

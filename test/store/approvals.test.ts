@@ -204,6 +204,15 @@ test("a card whose time is over can't be opened; one whose last client left neit
   assert.ok(no.kind === "opened");
   await gateway.approvals.decide(who, no.record.approvalId, { ...decision, state: "denied" });
   assert.equal((await gateway.approvals.open(who, asked(), 5)).kind, "denied");
+  const elsewhere = { ...asked().facts, scheme: "http" as const, method: "GET", path: "/other" };
+  const other = await gateway.approvals.open(who, asked({ digest: "d2", facts: elsewhere }), 5);
+  assert.equal(other.kind, "denied", "the destination, not just this request to it");
+  const port = { ...asked().facts, port: 8443 };
+  assert.equal((await gateway.approvals.open(who, asked({ digest: "d3", facts: port }), 5)).kind, "opened");
+  assert.deepEqual(
+    (await gateway.approvals.pending(who)).map(({ digest }) => digest),
+    ["d3"],
+  );
   assert.equal((await gateway.approvals.open(who, asked({ turnId: "t2" }), 5)).kind, "opened");
 });
 
@@ -222,7 +231,8 @@ test("old cards make room, pending ones stay", async () => {
   const who = someone();
   const first = await gateway.approvals.open(who, asked({ digest: "pending" }), 5);
   for (let i = 0; i < 320; i++) {
-    const one = await gateway.approvals.open(who, asked({ digest: `y${i}` }), 5);
+    const facts = { ...asked().facts, port: 1_000 + i };
+    const one = await gateway.approvals.open(who, asked({ digest: `y${i}`, facts }), 5);
     assert.ok(one.kind === "opened");
     await gateway.approvals.decide(who, one.record.approvalId, { ...decision, state: "denied" });
   }

@@ -58,6 +58,8 @@ export class Approvals {
   readonly #taking = new Map<string, Promise<void>>();
   #offs: (() => Promise<void>)[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #inherited = false;
+  #closed = false;
 
   constructor(options: ApprovalsOptions) {
     this.#options = options;
@@ -67,14 +69,13 @@ export class Approvals {
 
   /** Listens, and ends what a dead gateway left. Resolves also while the store is away: it is looked at each second. */
   async start(): Promise<void> {
-    const { store, logger } = this.#options;
+    const { store } = this.#options;
     this.#offs = await Promise.all([
       store.onTaps((principal) => void this.#take(principal)),
       store.onChange((principal) => void this.#refresh(principal)),
       store.onTool(({ principal, turnId, line }) => this.#said.set(principal, { turnId, line })),
     ]);
-    await this.#inherit().catch((err: unknown) => logger.warn({ err }, "old cards not looked at yet"));
-    this.#timer = setInterval(() => void this.#tick(), TIMEOUTS.sweep);
+    await this.#tick();
   }
 
   /** The desk and the view of a sandbox; the same for every call. */
@@ -148,7 +149,8 @@ export class Approvals {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#closed = true;
+    clearTimeout(this.#timer);
     for (const off of this.#offs) await off();
     await Promise.allSettled(this.#taking.values());
     for (const { desk } of this.#sandboxes.values()) desk.close();
@@ -265,8 +267,22 @@ export class Approvals {
       .catch(() => {}); // the next look will
   }
 
-  /** Everything that hints may have missed, and the clocks. */
+  /** Looks at everything now, and again a second after it is done: never twice at once. */
   async #tick(): Promise<void> {
+    if (!this.#inherited) {
+      await this.#inherit().then(
+        () => {
+          this.#inherited = true;
+        },
+        (err: unknown) => this.#options.logger.warn({ err }, "old cards not looked at yet"),
+      );
+    }
+    await this.#look();
+    if (!this.#closed) this.#timer = setTimeout(() => void this.#tick(), TIMEOUTS.sweep);
+  }
+
+  /** Everything that hints may have missed, and the clocks. */
+  async #look(): Promise<void> {
     const work = [...this.#sandboxes].map(async ([principal, { view }]) => {
       await view.refresh();
       await this.#endOutlived(principal, view);
@@ -288,7 +304,7 @@ export class Approvals {
     const { store } = this.#options;
     await this.#take(principal);
     const now = Date.now();
-    const pending = (await store.list(principal)).filter((record) => record.state === "pending");
+    const pending = await store.pending(principal);
     for (const record of pending) {
       if (record.hostId !== "" && record.epoch !== this.epoch && !this.#sandboxes.has(principal)) continue;
       // Redis judges the time again; our clock only says when to ask it.

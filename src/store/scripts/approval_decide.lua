@@ -31,6 +31,7 @@ if not late then
   if ARGV[8] ~= "" then redis.call("HSET", rules, ARGV[8], ARGV[9] .. times .. '}') end
 end
 store(approvals, id, m)
+if m.state == "denied" and m.dest then redis.call("HSET", approvals, "n:" .. m.dest, id) end
 redis.call("ZREM", open, id)
 local done = both(approvals, id)
 return { late and state ~= ARGV[2] and 0 or 1, done[1], done[2] }

@@ -3,6 +3,7 @@
  * breaks or when nothing moves for too long. Looks at no byte.
  */
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 
 /** Joins; resolves when both are closed. `first`: what was read from the client already. */
 export function relay(client: Socket, upstream: Socket, idleMs: number, first?: Buffer): Promise<void> {
@@ -28,9 +29,11 @@ export function relay(client: Socket, upstream: Socket, idleMs: number, first?: 
 
 /** One direction. What `pipe` does, without what it does for streams that aren't sockets. */
 function pump(from: Socket, to: Socket): void {
+  // Within TLS a write that has been taken may still be somewhere on its way to the kernel.
+  const plain = !(to instanceof TLSSocket);
   from.on("data", (bytes: Buffer) => {
     if (!to.write(bytes)) from.pause();
-    if (to.writableLength === 0) free(bytes);
+    if (plain && to.writableLength === 0) free(bytes);
   });
   to.on("drain", () => from.resume());
   if (from.readableEnded) endWriting(to);

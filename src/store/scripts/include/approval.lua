@@ -1,5 +1,5 @@
 -- An approval is two fields of one hash: `<id>` is what never changes (JSON as it came, never decoded here), `<id>:m`
--- what does. `d:<digest>` names the newest approval of a digest.
+-- what does. `d:<digest>` names the newest approval of a digest, `n:<destination>` the newest one that was denied.
 local function changing(approvals, id)
   local json = redis.call("HGET", approvals, id .. ":m")
   return json and cjson.decode(json)
