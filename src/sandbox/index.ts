@@ -25,6 +25,7 @@ export {
   type ToGuest,
   type TurnEvent,
 } from "./guest/protocol.ts";
+export { type Compatibility, judgeLayers } from "./host/layers.ts";
 export {
   LauncherClient,
   type LauncherClientOptions,
@@ -33,4 +34,3 @@ export {
   type RunningLauncher,
   runLauncher,
 } from "./launcher/index.ts";
-export { type Compatibility, judgeLayers } from "./process/index.ts";

@@ -27,7 +27,7 @@ export interface GuestPaths {
   agentPort: number;
 }
 
-/** The layout of `../process/LAYOUT.md`. */
+/** The layout of `../LAYOUT.md`. */
 export const DEFAULT_PATHS: GuestPaths = {
   home: "/home/sandbox",
   workspace: "/home/sandbox/workspace",

@@ -8,13 +8,15 @@ import { Fault } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
 import type { Layer } from "../driver.ts";
-import { makeDirectory, tryLock } from "../process/files.ts";
-import { ProcessDriver } from "../process/index.ts";
+import type { HostDriver } from "../host/driver.ts";
+import { makeDirectory, tryLock } from "../host/files.ts";
+import type { DriverOptions } from "../host/options.ts";
+import { openProcessDriver } from "../process/index.ts";
 import type { LauncherRole } from "./protocol.ts";
 import { LauncherServer } from "./server.ts";
 
 /** What the supervisor tells the launcher. */
-export interface LauncherOptions {
+export interface LauncherOptions extends Omit<DriverOptions, "node" | "runtime" | "guest" | "owners"> {
   paths: Paths;
   logger: Logger;
   /** User of each role's process; all ours when we aren't root. */
@@ -27,15 +29,6 @@ export interface LauncherOptions {
     /** Directory of the guest (`init.pl`). */
     guest: string;
   };
-  /** Start sandboxes although a layer is missing. */
-  bestEffort: boolean;
-  /** Delegated control group (`NEMOCLAW_CGROUP`). */
-  cgroup?: string | undefined;
-  /** Park into swap that is neither zram nor encrypted. */
-  plainSwap?: boolean;
-  uidBase?: number;
-  watchMs?: number;
-  diskMs?: number;
 }
 
 /** A launcher that serves. */
@@ -54,7 +47,7 @@ export async function runLauncher(options: LauncherOptions): Promise<RunningLaun
   if (lock === undefined) {
     throw new Fault({ code: "launcher-running", message: `another launcher serves ${paths.home}` });
   }
-  const driver = await ProcessDriver.open({ paths, logger, owners: roles, ...project, ...rest });
+  const driver = await openProcessDriver({ paths, logger, owners: roles, ...project, ...rest });
   const tested = await driver.selfTest();
   const layers = () => [...tested, parking(driver)];
   const server = new LauncherServer({ paths, logger, driver, layers, roles });
@@ -70,7 +63,7 @@ export async function runLauncher(options: LauncherOptions): Promise<RunningLaun
 }
 
 /** Parking as a layer that nobody requires, so that `status` and `doctor` can say why not. */
-function parking(driver: ProcessDriver): Layer {
+function parking(driver: HostDriver): Layer {
   const support = driver.parkSupport();
   return support.ok
     ? { name: "parking", active: true, detail: `${support.how}, ${support.detail}`, required: false }

@@ -6,10 +6,11 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { accessSync, closeSync, constants, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Duplex, Readable, Writable } from "node:stream";
+import { isRoot } from "../host/files.ts";
+import { INSIDE } from "../host/inside.ts";
+import { isAlive, startTimeOf } from "../host/proc.ts";
 import { noBubblewrap, startFailure } from "./faults.ts";
-import { isRoot } from "./files.ts";
-import { FD, INSIDE } from "./layout.ts";
-import { isAlive, startTimeOf } from "./proc.ts";
+import { FD } from "./layout.ts";
 
 /** How long bubblewrap may take to set everything up. */
 const SETUP_MS = 10_000;

@@ -7,10 +7,10 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Limits } from "../driver.ts";
+import { isRoot } from "../host/files.ts";
 import type { Cgroups } from "./cgroup-group.ts";
 import { cgroupV1 } from "./cgroup-v1.ts";
 import { cgroupV2 } from "./cgroup-v2.ts";
-import { isRoot } from "./files.ts";
 
 /** Where to look; tests give directories of their own. */
 export interface CgroupOptions {

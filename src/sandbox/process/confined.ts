@@ -4,25 +4,33 @@
  * files from the limit, or keep them from being removed), and reach nothing else.
  */
 import { spawn } from "node:child_process";
-import { isRoot } from "./files.ts";
+import { isRoot } from "../host/files.ts";
+import type { DiskUse, HomeWork } from "../host/homes.ts";
 
 const TIMEOUT_MS = 60_000;
 
 /** A home and who may work on it. */
-export interface HomeRef {
+interface HomeRef {
   bwrap: string;
   home: string;
   uid: number;
 }
 
+/** The work, by this bubblewrap. */
+export function confinedWork(bwrap: string): HomeWork {
+  return {
+    measure: (home, uid) => measureHome({ bwrap, home, uid }),
+    empty: (home, uid) => emptyHome({ bwrap, home, uid }),
+  };
+}
+
 /** Bytes (allocated) and number of files and directories, on the home's own file system. */
-export async function measureHome(ref: HomeRef): Promise<{ diskBytes: number; inodes: number }> {
+async function measureHome(ref: HomeRef): Promise<DiskUse> {
   const [diskBytes, inodes] = await Promise.all([du(ref, "--block-size=1"), du(ref, "--inodes")]);
   return { diskBytes, inodes };
 }
 
-/** Removes everything in the home; the directory itself stays. */
-export async function emptyHome(ref: HomeRef): Promise<void> {
+async function emptyHome(ref: HomeRef): Promise<void> {
   const program = ["/usr/bin/find", "/home", "-xdev", "-mindepth", "1", "-delete"];
   const { code } = await run(ref, "--bind", ["CAP_DAC_OVERRIDE", "CAP_FOWNER"], program);
   if (code !== 0) throw new Error(`${ref.home} could not be emptied (find: ${code})`);

@@ -1,21 +1,9 @@
 /**
- * What a sandbox sees (LAYOUT.md), as bubblewrap's arguments. Pure.
+ * What a sandbox sees (../LAYOUT.md), as bubblewrap's arguments. Pure.
  * Must stay a list of what is given: nothing of the host is visible that is not named here.
  */
 
-/** Where things are inside. */
-export const INSIDE = {
-  home: "/home/sandbox",
-  config: "/run/nemoclaw/config",
-  egress: "/run/nemoclaw/egress",
-  control: "/run/nemoclaw/control",
-  guest: "/opt/nemoclaw/guest",
-  runtime: "/opt/openclaw",
-  node: "/opt/node",
-} as const;
-
-/** User and group inside, whatever they are on the host. */
-export const INSIDE_UID = 1000;
+import { etcFiles, INSIDE, INSIDE_UID } from "../host/inside.ts";
 
 /** File descriptors that bubblewrap is started with. `gate` and `lock` reach PID 1 (gate.pl closes the first). */
 export const FD = { gate: 3, lock: 4, args: 5, seccomp: 6, info: 7 } as const;
@@ -51,18 +39,6 @@ const ETC = [
   "ssl/openssl.cnf",
   "timezone",
 ];
-
-/** Files of /etc that are ours, by name. `etc/` in the config directory holds them. */
-export function etcFiles(name: string): Record<string, string> {
-  return {
-    passwd: `sandbox:x:${INSIDE_UID}:${INSIDE_UID}:sandbox:${INSIDE.home}:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
-    group: `sandbox:x:${INSIDE_UID}:\nnogroup:x:65534:\n`,
-    hosts: `127.0.0.1 localhost ${name}\n::1 localhost ip6-localhost\n`,
-    hostname: `${name}\n`,
-    "nsswitch.conf":
-      "passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\nprotocols: files\n",
-  };
-}
 
 /** The arguments, for `--args`; the program comes after them on the command line. */
 export function bwrapArguments(parts: LayoutParts): string[] {

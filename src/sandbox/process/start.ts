@@ -6,17 +6,17 @@ import { closeSync } from "node:fs";
 import { failpoint } from "../../lib/failpoints.ts";
 import type { Paths } from "../../lib/paths.ts";
 import type { Limits, SandboxInfo } from "../driver.ts";
+import type { OtherProgram, RecordLife } from "../host/cage.ts";
+import { writeConfig } from "../host/config.ts";
+import { homeLocked } from "../host/faults.ts";
+import { tryLock } from "../host/files.ts";
+import { logFile } from "../host/homes.ts";
+import { GUEST_PROGRAM } from "../host/inside.ts";
+import { AGENT_RULES, type Arch, compileFilter, SANDBOX_RULES } from "../seccomp/index.ts";
 import { startBwrap } from "./bwrap.ts";
 import type { Cgroups } from "./cgroup-group.ts";
-import { systemDirectories, writeConfig } from "./config.ts";
-import { homeLocked } from "./faults.ts";
-import { tryLock } from "./files.ts";
-import { logFile } from "./homes.ts";
-import { bwrapArguments, INSIDE } from "./layout.ts";
-import { type Arch, compileFilter, SANDBOX_RULES } from "./seccomp/index.ts";
-
-/** PID 1 of every sandbox (src/sandbox/guest/README.md). */
-export const GUEST_PROGRAM: readonly string[] = ["/usr/bin/perl", `${INSIDE.guest}/init.pl`];
+import { bwrapArguments } from "./layout.ts";
+import { systemDirectories } from "./system.ts";
 
 /** What stays the same from start to start. */
 export interface StartContext {
@@ -44,16 +44,15 @@ function rlimits(limits: Limits, cgroups: Cgroups | undefined): string[] {
 export async function startSandbox(
   context: StartContext,
   info: SandboxInfo,
-  record: (pid: number, startTime: number) => void,
-  program: readonly string[] = GUEST_PROGRAM,
-  lockWaitSeconds = 0,
+  record: RecordLife,
+  { program, lockWaitSeconds }: OtherProgram = { program: GUEST_PROGRAM, lockWaitSeconds: 0 },
 ): Promise<{ ended: Promise<void> }> {
   const { paths, cgroups } = context;
   const user = paths.user(info.id);
   const lock = tryLock(user.lock, lockWaitSeconds);
   if (lock === undefined) throw homeLocked(user.lock);
   try {
-    writeConfig(user.config, info, context.bestEffort);
+    writeConfig(user.config, info, { bestEffort: context.bestEffort, agentRules: AGENT_RULES });
     const waiting = await startBwrap({
       bwrap: context.bwrap,
       args: bwrapArguments({

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { formatNotices, loadPolicy } from "../../../src/gateway/policy/index.ts";
+import { INSIDE, INSIDE_UID } from "../../../src/sandbox/host/inside.ts";
 import { resolveBlueprint } from "../../../src/sandbox/index.ts";
-import { INSIDE, INSIDE_UID } from "../../../src/sandbox/process/layout.ts";
 
 const root = join(import.meta.dirname, "..", "..", "..");
 

@@ -5,7 +5,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { SandboxInfo } from "../../../src/sandbox/driver.ts";
-import { freeze, thaw } from "../../../src/sandbox/process/park.ts";
+import { freeze, thaw } from "../../../src/sandbox/host/park.ts";
 import { Host, isRoot, RUN_AS, until } from "../harness.ts";
 
 const PROBE = ["/usr/bin/perl", "/opt/nemoclaw/guest/probe.pl"];

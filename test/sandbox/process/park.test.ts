@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { parkSupport } from "../../../src/sandbox/process/park.ts";
+import { parkSupport } from "../../../src/sandbox/host/park.ts";
 import { Host, isRoot, until } from "../harness.ts";
 
 const HEADER = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
@@ -14,7 +14,7 @@ const USER = "CapEff:\t0000000000000000\n";
 
 describe("when parking is offered", () => {
   const ask = (text: string, status = ROOT, plainSwap = false) => {
-    const support = parkSupport({ cgroups: undefined, plainSwap, swaps: text, status });
+    const support = parkSupport({ pagesOutAlone: false, plainSwap, swaps: text, status });
     return support.ok ? support.how : support.why;
   };
   test("not without swap", () => assert.match(ask(HEADER), /no swap/));
@@ -29,11 +29,8 @@ describe("when parking is offered", () => {
   test("not when swap is short", () => assert.match(ask(swaps("/dev/zram0", 8 * GB, 7.5 * GB)), /short/));
   test("not to an ordinary user", () => assert.match(ask(swaps("/dev/zram0", 8 * GB), USER), /CAP_SYS_NICE/));
   test("to an ordinary user with memory.reclaim", () => {
-    const cgroups = { pagesOutAlone: true } as unknown as NonNullable<
-      Parameters<typeof parkSupport>[0]["cgroups"]
-    >;
     const support = parkSupport({
-      cgroups,
+      pagesOutAlone: true,
       plainSwap: false,
       swaps: swaps("/dev/zram0", 8 * GB),
       status: USER,

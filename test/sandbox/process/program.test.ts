@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { SandboxInfo } from "../../../src/sandbox/driver.ts";
+import { endsOf, findInode } from "../../../src/sandbox/host/socket-table.ts";
 import { LauncherClient } from "../../../src/sandbox/launcher/index.ts";
-import { endsOf, findInode } from "../../../src/sandbox/process/socket-table.ts";
 import { Host, isRoot, RUN_AS, until } from "../harness.ts";
 
 const HEAD =

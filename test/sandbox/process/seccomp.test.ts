@@ -11,7 +11,7 @@ import {
   ERRNO,
   NEWEST_CALL,
   SANDBOX_RULES,
-} from "../../../src/sandbox/process/seccomp/index.ts";
+} from "../../../src/sandbox/seccomp/index.ts";
 
 const AUDIT: Record<Arch, number> = { x64: 0xc000003e, arm64: 0xc00000b7 };
 

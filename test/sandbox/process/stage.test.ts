@@ -5,9 +5,9 @@ import { closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, rmSync, writ
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { AGENT_RULES, type Arch, compileFilter } from "../../../src/sandbox/process/seccomp/index.ts";
+import { AGENT_RULES, type Arch, compileFilter } from "../../../src/sandbox/seccomp/index.ts";
 
-const STAGE = fileURLToPath(new URL("../../../src/sandbox/process/inside/stage.pl", import.meta.url));
+const STAGE = fileURLToPath(new URL("../../../src/sandbox/host/inside/stage.pl", import.meta.url));
 
 /** A filter that answers one call with an errno: `ld nr; jeq CALL; ret ALLOW; ret ERRNO`. */
 function refusing(call: number, errno: number): Uint8Array {

@@ -13,14 +13,15 @@ import {
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Limits } from "../../../src/sandbox/driver.ts";
+import { readableBySandboxes } from "../../../src/sandbox/host/config.ts";
+import { blockedAt, tryLock } from "../../../src/sandbox/host/files.ts";
+import { etcFiles } from "../../../src/sandbox/host/inside.ts";
+import { type Evidence, judgeEvidence, judgeLayers } from "../../../src/sandbox/host/layers.ts";
+import { isAlive, processTree, startTimeOf } from "../../../src/sandbox/host/proc.ts";
+import { uidOf } from "../../../src/sandbox/host/uids.ts";
 import { cgroupV2 } from "../../../src/sandbox/process/cgroup-v2.ts";
-import { readableBySandboxes } from "../../../src/sandbox/process/config.ts";
 import { startFailure } from "../../../src/sandbox/process/faults.ts";
-import { blockedAt, tryLock } from "../../../src/sandbox/process/files.ts";
-import { type Evidence, judgeEvidence, judgeLayers } from "../../../src/sandbox/process/layers.ts";
-import { bwrapArguments, etcFiles } from "../../../src/sandbox/process/layout.ts";
-import { isAlive, processTree, startTimeOf } from "../../../src/sandbox/process/proc.ts";
-import { uidOf } from "../../../src/sandbox/process/uids.ts";
+import { bwrapArguments } from "../../../src/sandbox/process/layout.ts";
 import { isRoot } from "../harness.ts";
 
 let dir = "";

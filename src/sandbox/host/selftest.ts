@@ -4,12 +4,13 @@
  */
 import { readFileSync, readlinkSync } from "node:fs";
 import { newId } from "../../lib/ids.ts";
+import type { Paths } from "../../lib/paths.ts";
 import { type Layer, Limits, type SandboxInfo } from "../driver.ts";
+import type { Cage } from "./cage.ts";
 import { isRoot } from "./files.ts";
 import { type Homes, logFile } from "./homes.ts";
+import { INSIDE } from "./inside.ts";
 import { judgeEvidence } from "./layers.ts";
-import { INSIDE } from "./layout.ts";
-import { type StartContext, startSandbox } from "./start.ts";
 
 /** The self-test's own principal; its uid is used for nothing else. */
 const SELF = "p_00000000000000000000";
@@ -20,14 +21,15 @@ const LIMITS = { memoryBytes: 64 << 20, pids: 64 };
 
 /** What the self-test works with. */
 export interface SelfTestHost {
-  context: StartContext;
+  paths: Paths;
+  /** Strict, whatever the operator chose: a missing layer has to show. */
+  cage: Cage;
   homes: Homes;
-  cgroupsMissing: string | undefined;
 }
 
 /** Runs the probes and says which layers hold. A Fault when no sandbox can be made at all. */
 export async function runSelfTest(host: SelfTestHost): Promise<Layer[]> {
-  const { homes } = host;
+  const { homes, cage, paths } = host;
   const info: SandboxInfo = {
     ...{ id: SELF, name: "self-test", state: "stopped", runName: newId("s"), bootId: newId("b") },
     ...{
@@ -39,41 +41,33 @@ export async function runSelfTest(host: SelfTestHost): Promise<Layer[]> {
       lastStop: "",
     },
   };
-  // Strict, whatever the operator chose: a missing layer has to show.
-  const context: StartContext = { ...host.context, bestEffort: false };
   homes.prepare(info);
   try {
     const program = ["/usr/bin/perl", `${INSIDE.config}/selftest.pl`];
-    let pid = 0;
-    const record = (found: number) => {
-      pid = found;
-    };
-    const { ended } = await startSandbox(context, info, record, program, LOCK_WAIT_S);
+    const record = (pid: number, startTime: number) => Object.assign(info, { pid, startTime });
+    const { ended } = await cage.start(info, record, { program, lockWaitSeconds: LOCK_WAIT_S });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<"late">((resolve) => {
       timer = setTimeout(resolve, TIMEOUT_MS, "late");
     });
-    if ((await Promise.race([ended, late])) === "late") process.kill(pid, "SIGKILL");
+    if ((await Promise.race([ended, late])) === "late") await cage.kill(info);
     clearTimeout(timer);
     const disk = await homes.measure(info).then(
       () => "",
       (error: Error) => error.message,
     );
     return judgeEvidence({
-      output: readFileSync(logFile(context.paths, SELF), "utf8"),
+      output: readFileSync(logFile(paths, SELF), "utf8"),
       hostNamespaces: Object.fromEntries(
-        NAMESPACES.map((name) => [name, readlinkSync(`/proc/self/ns/${name}`)]),
+        cage.namespaces.map((name) => [name, readlinkSync(`/proc/self/ns/${name}`)]),
       ),
       ...{ asRoot: isRoot, uid: info.uid, pidsLimit: LIMITS.pids, diskProblem: disk },
-      cgroups: context.cgroups ?? { missing: host.cgroupsMissing ?? "unknown" },
+      cgroups: cage.caps,
     });
   } finally {
-    for (let tries = 0; tries < 50 && context.cgroups && !context.cgroups.remove(SELF); tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await cage.clean(info);
     await homes.remove(info);
   }
 }
 
-const NAMESPACES = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
 const NO_AGENT = { model: "none", contextWindow: 4_096, maxTokens: 256 };

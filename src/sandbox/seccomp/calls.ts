@@ -3,7 +3,7 @@
  * `null`: that processor never had the call. Calls added since 5.x have one number everywhere.
  */
 
-/** Processors that the process driver supports, by Node's name. */
+/** Processors that sandboxes are supported on, by Node's name. */
 export type Arch = "x64" | "arm64";
 
 /** [x64, arm64] */

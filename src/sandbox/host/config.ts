@@ -8,48 +8,48 @@ import {
   chmodSync,
   cpSync,
   existsSync,
-  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   renameSync,
   rmSync,
   statSync,
 } from "node:fs";
 import { basename, join } from "node:path";
 import type { SandboxInfo } from "../driver.ts";
+import { type Arch, compileFilter, type Rule } from "../seccomp/index.ts";
 import { unreachable } from "./faults.ts";
 import { blockedAt, isRoot, makeDirectory, writeAtomic } from "./files.ts";
-import { etcFiles } from "./layout.ts";
-import { AGENT_RULES, type Arch, compileFilter } from "./seccomp/index.ts";
+import { etcFiles } from "./inside.ts";
 
 const SCRIPTS = ["stage.pl", "gate.pl", "selftest.pl"] as const;
 const scriptText = (name: string) => readFileSync(new URL(`./inside/${name}`, import.meta.url));
 
+/** What differs between drivers in what a sandbox is told. */
+export interface ConfigOptions {
+  /** Let the stage go on although a layer is missing (operator's choice). */
+  bestEffort: boolean;
+  /** Rules of the filter that the stage loads. */
+  agentRules: readonly Rule[];
+  /** User as the sandbox sees it; 1000 where the driver maps users. */
+  uid?: number;
+  /** More files of /etc, by name. */
+  etc?: Readonly<Record<string, string>>;
+}
+
 /** Writes everything that the sandbox finds below /run/nemoclaw/config and as its own files of /etc. */
-export function writeConfig(dir: string, info: SandboxInfo, bestEffort: boolean): void {
+export function writeConfig(dir: string, info: SandboxInfo, options: ConfigOptions): void {
   makeDirectory(dir, 0o755);
   makeDirectory(join(dir, "etc"), 0o755);
   const file = (name: string, content: string | Uint8Array) => writeAtomic(join(dir, name), content, 0o644);
   const { id: sandbox, name, bootId, agent, limits } = info;
   file("sandbox.json", `${JSON.stringify({ sandbox, name, bootId, agent, limits }, null, 1)}\n`);
   for (const script of SCRIPTS) file(script, scriptText(script));
-  file("agent.bpf", compileFilter(AGENT_RULES, process.arch as Arch));
-  for (const [name, content] of Object.entries(etcFiles(info.name))) file(`etc/${name}`, content);
-  if (bestEffort) file("best-effort", "");
+  file("agent.bpf", compileFilter(options.agentRules, process.arch as Arch));
+  const etc = { ...etcFiles(info.name, options.uid), ...options.etc };
+  for (const [name, content] of Object.entries(etc)) file(`etc/${name}`, content);
+  if (options.bestEffort) file("best-effort", "");
   else rmSync(join(dir, "best-effort"), { force: true });
-}
-
-/** /bin and its like: symlinks into /usr on most systems, directories on some. */
-export function systemDirectories(): Record<string, string> {
-  const found: Record<string, string> = { usr: "directory" };
-  for (const dir of ["bin", "lib", "lib64", "sbin"]) {
-    const stat = lstatSync(`/${dir}`, { throwIfNoEntry: false });
-    if (stat?.isSymbolicLink()) found[dir] = readlinkSync(`/${dir}`);
-    else if (stat?.isDirectory()) found[dir] = "directory";
-  }
-  return found;
 }
 
 /**

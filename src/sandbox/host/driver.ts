@@ -1,51 +1,33 @@
 /**
- * The process driver: sandboxes made of bubblewrap, namespaces, seccomp, Landlock and control groups, without a daemon.
- * Owns the records and what they describe. Calls about one sandbox are done one after another. Sandboxes don't
- * depend on this process: it adopts at start what runs, and looks twice a second what has ended.
+ * What every driver on this host has in common: the records and what they describe, and the order of calls (about one
+ * sandbox one after another). How a sandbox is made is the cage's business (`cage.ts`). Sandboxes don't depend on this
+ * process: it adopts at start what runs, and looks twice a second what has ended.
  */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { newId } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
 import type { Layer, SandboxDriver, SandboxId, SandboxInfo, SandboxSpec, SandboxStats } from "../driver.ts";
-import { findBwrap } from "./bwrap.ts";
-import { findCgroups } from "./cgroup.ts";
-import type { Cgroups } from "./cgroup-group.ts";
-import { readableBySandboxes } from "./config.ts";
+import { type Cage, NOTHING } from "./cage.ts";
 import { DiskLimit } from "./disk-limit.ts";
-import { incomplete, parkUnsupported, unknownSandbox, unreachable, unsupportedPlatform } from "./faults.ts";
-import { blockedAt, isRoot } from "./files.ts";
-import { Homes } from "./homes.ts";
+import { parkUnsupported, unknownSandbox } from "./faults.ts";
+import type { Homes } from "./homes.ts";
 import { advisePageOut, freeze, killAgentProcesses, type ParkSupport, parkSupport, thaw } from "./park.ts";
 import { isAlive, treeUsage } from "./proc.ts";
 import { ProgramFinder } from "./program.ts";
 import { Records } from "./records.ts";
 import { runSelfTest } from "./selftest.ts";
-import { type StartContext, startSandbox } from "./start.ts";
 
-/** What the driver is made of. */
-export interface ProcessDriverOptions {
+/** What a driver is made of. */
+export interface HostDriverOptions {
   paths: Paths;
   logger: Logger;
-  /** Host directory with `bin/node`. */
-  node: string;
-  /** Host directory of the blueprint's runtime (`node_modules/openclaw`). */
-  runtime: string;
-  /** Host directory of the guest program (`init.pl`). */
-  guest: string;
-  /** Start sandboxes although a layer is missing (operator's choice). */
-  bestEffort: boolean;
-  /** As root: owners of the socket directories. Default: this process. */
-  owners?: { gateway: number; worker: number };
-  /** Control group that was delegated to this user, relative to the hierarchies' roots. */
-  cgroup?: string | undefined;
+  cage: Cage;
+  homes: Homes;
   /** Park into swap that is neither zram nor encrypted. */
-  plainSwap?: boolean;
-  uidBase?: number;
+  plainSwap: boolean;
   /** How often processes are looked at, and homes measured. Milliseconds. */
-  watchMs?: number;
-  diskMs?: number;
+  watchMs: number;
+  diskMs: number;
 }
 
 /** What is known of a sandbox beyond its record. */
@@ -54,76 +36,48 @@ interface Entry {
   /** Tail of this sandbox's queue of calls. */
   tail: Promise<unknown>;
   oomKills: number;
-  /** Done when the control group of its last life is gone. */
+  /** Done when what its last life left behind is gone. */
   cleaned: Promise<void>;
 }
 
-const STOP_MS = 10_000;
-
-/** See the file's header. Made by {@link ProcessDriver.open}. */
-export class ProcessDriver implements SandboxDriver {
-  readonly kind = "process";
-  private readonly options: ProcessDriverOptions;
-  private readonly context: StartContext;
+/** See the file's header. Made by {@link HostDriver.open}. */
+export class HostDriver implements SandboxDriver {
+  readonly kind: SandboxDriver["kind"];
+  private readonly options: HostDriverOptions;
+  private readonly cage: Cage;
   private readonly homes: Homes;
   private readonly disk: DiskLimit;
-  private readonly cgroupsMissing: string | undefined;
   private readonly records: Records;
   private readonly programs: ProgramFinder;
   private readonly entries = new Map<SandboxId, Entry>();
   private readonly listeners = new Set<(id: SandboxId, info: SandboxInfo | undefined) => void>();
   private readonly timers: NodeJS.Timeout[] = [];
 
-  /** Checks what the host offers, adopts running sandboxes and starts watching. Faults name what is missing. */
-  static async open(options: ProcessDriverOptions): Promise<ProcessDriver> {
-    if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) {
-      throw unsupportedPlatform(process.platform, process.arch);
-    }
-    for (const path of [join(options.node, "bin/node"), join(options.guest, "init.pl"), options.runtime]) {
-      if (!existsSync(path)) throw incomplete(path);
-    }
-    const bwrap = findBwrap();
-    const { paths, owners, uidBase, logger } = options;
-    const homes = new Homes({ paths, logger, bwrap, owners, uidBase });
-    for (const path of isRoot ? [paths.home, options.runtime] : []) {
-      const blocked = blockedAt(path);
-      if (blocked) throw unreachable(path, blocked);
-    }
-    const copies = join(paths.home, "lib");
-    const found = findCgroups({ home: paths.home, delegated: options.cgroup });
-    const context: StartContext = {
-      paths,
-      bwrap,
-      node: readableBySandboxes(options.node, copies, ["bin/node"]),
-      guest: readableBySandboxes(options.guest, copies, ["."]),
-      runtime: options.runtime,
-      bestEffort: options.bestEffort,
-      cgroups: "missing" in found ? undefined : found,
-    };
-    return new ProcessDriver(options, context, homes, "missing" in found ? found.missing : undefined);
+  /** Adopts running sandboxes and starts watching. */
+  static async open(options: HostDriverOptions): Promise<HostDriver> {
+    const driver = new HostDriver(options);
+    await driver.adopt();
+    driver.watch();
+    return driver;
   }
 
-  private constructor(
-    options: ProcessDriverOptions,
-    context: StartContext,
-    homes: Homes,
-    cgroupsMissing: string | undefined,
-  ) {
+  private constructor(options: HostDriverOptions) {
+    const { cage, homes, logger, paths } = options;
     this.options = options;
-    this.context = context;
+    this.kind = cage.kind;
+    this.cage = cage;
     this.homes = homes;
-    this.disk = new DiskLimit(homes, options.logger);
-    this.cgroupsMissing = cgroupsMissing;
-    this.records = new Records(options.paths.launcher.records);
-    this.programs = new ProgramFinder(context.cgroups);
-    const damaged = (file: string, error: unknown) =>
-      options.logger.error({ file, err: error }, "damaged record");
-    for (const info of this.records.all(damaged)) this.adopt(info);
+    this.disk = new DiskLimit(homes, logger);
+    this.records = new Records(paths.launcher.records);
+    this.programs = new ProgramFinder((id) => cage.processes(id));
+  }
+
+  private watch(): void {
     const every = (ms: number, look: () => void) => this.timers.push(setInterval(look, ms));
-    every(options.watchMs ?? 500, () => {
+    every(this.options.watchMs, () => {
       for (const id of this.entries.keys()) this.look(id);
     });
-    every(options.diskMs ?? 10_000, () => {
+    every(this.options.diskMs, () => {
       const running = [...this.entries.values()]
         .map((entry) => entry.info)
         .filter((info) => info.state === "running");
@@ -135,15 +89,16 @@ export class ProcessDriver implements SandboxDriver {
   close(): void {
     for (const timer of this.timers) clearInterval(timer);
     this.listeners.clear();
+    this.cage.close();
   }
 
-  async selfTest(): Promise<Layer[]> {
-    return runSelfTest({ context: this.context, homes: this.homes, cgroupsMissing: this.cgroupsMissing });
+  selfTest(): Promise<Layer[]> {
+    return runSelfTest({ paths: this.options.paths, cage: this.cage, homes: this.homes });
   }
 
   /** Whether sandboxes can be parked on this host now, and how or why not. */
   parkSupport(): ParkSupport {
-    return parkSupport({ cgroups: this.context.cgroups, plainSwap: this.options.plainSwap ?? false });
+    return parkSupport({ pagesOutAlone: this.cage.pagesOutAlone, plainSwap: this.options.plainSwap });
   }
 
   async create(spec: SandboxSpec): Promise<SandboxInfo> {
@@ -170,8 +125,8 @@ export class ProcessDriver implements SandboxDriver {
       this.homes.prepare(entry.info);
       await entry.cleaned;
       const booting = { ...entry.info, bootId: newId("b") };
-      const { ended } = await startSandbox(this.context, booting, (pid, startTime) => {
-        entry.oomKills = this.context.cgroups?.oomKills(id) ?? 0;
+      const { ended } = await this.cage.start(booting, (pid, startTime) => {
+        entry.oomKills = this.cage.oomKills(booting);
         entry.info = { ...booting, state: "running", pid, startTime };
         this.records.save(entry.info);
       });
@@ -260,7 +215,7 @@ export class ProcessDriver implements SandboxDriver {
     const disk = await this.disk.use(entry.info);
     const running = entry.info.state !== "stopped";
     const usage =
-      (running && this.context.cgroups?.usage(id)) || (running ? treeUsage(entry.info.pid) : NOTHING);
+      (running && (await this.cage.usage(entry.info))) || (running ? treeUsage(entry.info.pid) : NOTHING);
     return { ...usage, ...disk };
   }
 
@@ -304,15 +259,23 @@ export class ProcessDriver implements SandboxDriver {
     for (const listener of this.listeners) listener(id, info);
   }
 
-  private adopt(info: SandboxInfo): void {
-    const entry = newEntry(info);
-    this.entries.set(info.id, entry);
-    if (info.state === "stopped") return;
-    if (isAlive(info.pid, info.startTime)) {
-      entry.oomKills = this.context.cgroups?.oomKills(info.id) ?? 0;
-      this.options.logger.info({ sandboxId: info.id, state: info.state }, "adopted a running sandbox");
-    } else {
-      this.settleIfDead(entry);
+  private async adopt(): Promise<void> {
+    const { logger } = this.options;
+    const records = this.records.all((file, error) => logger.error({ file, err: error }, "damaged record"));
+    const alive = await this.cage.adopt(records.filter((info) => info.state !== "stopped"));
+    for (const info of records) {
+      const entry = newEntry(info);
+      this.entries.set(info.id, entry);
+      if (info.state === "stopped") continue;
+      const life = alive.get(info.id);
+      if (life) {
+        entry.info = { ...info, ...life };
+        if (life.pid !== info.pid) this.records.save(entry.info);
+        entry.oomKills = this.cage.oomKills(entry.info);
+        logger.info({ sandboxId: info.id, state: info.state }, "adopted a running sandbox");
+      } else {
+        this.settle(entry, this.cage.oomKills(info) > 0 ? "oom" : "exit");
+      }
     }
   }
 
@@ -321,7 +284,7 @@ export class ProcessDriver implements SandboxDriver {
     const entry = this.entries.get(id);
     if (!entry || entry.info.state === "stopped") return;
     const { pid, startTime } = entry.info;
-    const kills = this.context.cgroups?.oomKills(id) ?? 0;
+    const kills = this.cage.oomKills(entry.info);
     if (isAlive(pid, startTime) && kills <= entry.oomKills) return;
     void this.serially(id, async (still) => {
       if (this.settleIfDead(still) || still.info.state === "stopped" || still.info.pid !== pid) return;
@@ -338,46 +301,31 @@ export class ProcessDriver implements SandboxDriver {
   private settleIfDead(entry: Entry): boolean {
     const { info } = entry;
     if (info.state === "stopped" || isAlive(info.pid, info.startTime)) return false;
-    const kills = this.context.cgroups?.oomKills(info.id) ?? 0;
+    const kills = this.cage.oomKills(info);
     this.settle(entry, kills > entry.oomKills ? "oom" : "exit");
     return true;
   }
 
   private settle(entry: Entry, lastStop: string): void {
-    this.options.logger.info({ sandboxId: entry.info.id, lastStop }, "sandbox stopped");
-    this.update(entry, { ...entry.info, state: "stopped", pid: 0, startTime: 0, bootId: "", lastStop });
-    entry.cleaned = removeCgroup(this.context.cgroups, entry.info.id);
+    const life = entry.info;
+    this.options.logger.info({ sandboxId: life.id, lastStop }, "sandbox stopped");
+    this.update(entry, { ...life, state: "stopped", pid: 0, startTime: 0, bootId: "", lastStop });
+    entry.cleaned = this.cage.clean(life);
   }
 
   private async end(entry: Entry, reason: string): Promise<void> {
     if (this.settleIfDead(entry) || entry.info.state === "stopped") return;
-    const { pid, startTime } = entry.info;
-    process.kill(pid, "SIGKILL"); // the kernel ends everything else in its PID namespace
-    for (const until = Date.now() + STOP_MS; isAlive(pid, startTime); await sleep(5)) {
-      if (Date.now() > until) throw new Error(`process ${pid} of sandbox ${entry.info.id} does not end`);
-    }
+    await this.cage.kill(entry.info);
     this.settle(entry, reason);
   }
 
-  private async pageOut(entry: Entry, how: "memory.reclaim" | "process_madvise"): Promise<void> {
-    const { id, pid } = entry.info;
-    const advise = how === "process_madvise" ? () => advisePageOut(pid) : () => Promise.resolve();
-    await (this.context.cgroups?.pageOut(id, advise) ?? advise());
+  private async pageOut({ info }: Entry, how: "memory.reclaim" | "process_madvise"): Promise<void> {
+    const advise = how === "process_madvise" ? () => advisePageOut(info.pid) : () => Promise.resolve();
+    await this.cage.pageOut(info, advise);
   }
 }
 
 function newEntry(info: SandboxInfo): Entry {
   const done = Promise.resolve();
   return { info, tail: done, oomKills: 0, cleaned: done };
-}
-
-const NOTHING = { memoryBytes: 0, swapBytes: 0, pids: 0, cpuMs: 0 };
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** The last processes may take a moment to leave their group. */
-async function removeCgroup(cgroups: Cgroups | undefined, id: string): Promise<void> {
-  for (let tries = 0; tries < 50 && cgroups && !cgroups.remove(id); tries++) await sleep(20);
 }

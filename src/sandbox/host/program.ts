@@ -4,8 +4,7 @@
  * sandbox, name a program when in doubt, or let one sandbox keep the launcher busy.
  */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
-import type { SandboxInfo } from "../driver.ts";
-import type { Cgroups } from "./cgroup-group.ts";
+import type { SandboxId, SandboxInfo } from "../driver.ts";
 import { isAlive, parentOf, pidInside, processState, processTree, startTimeOf } from "./proc.ts";
 import { findInode } from "./socket-table.ts";
 
@@ -33,15 +32,18 @@ type Owner =
 
 const UNKNOWN: Owner = { kind: "unknown" };
 
+/** All processes of a sandbox's control group; undefined where none can be read: then the tree is walked. */
+type ProcessLister = (id: SandboxId) => number[] | undefined;
+
 /** Answers for all sandboxes of a driver, and keeps an eye on what each costs. */
 export class ProgramFinder {
-  private readonly cgroups: Cgroups | undefined;
+  private readonly listed: ProcessLister;
   private readonly spent = new Map<string, number>();
   private spentByAll = 0;
   private since = 0;
 
-  constructor(cgroups: Cgroups | undefined) {
-    this.cgroups = cgroups;
+  constructor(listed: ProcessLister) {
+    this.listed = listed;
   }
 
   /** Path of the program, as it is inside; undefined when it isn't known for sure. */
@@ -63,7 +65,7 @@ export class ProgramFinder {
     }
     const spent = this.spent.get(info.id) ?? 0;
     if (spent > BUDGET_MS || this.spentByAll > BUDGET_OF_ALL_MS) return UNKNOWN;
-    const owner = findOwner(info, port, this.cgroups);
+    const owner = findOwner(info, port, this.listed);
     const ms = performance.now() - began;
     this.spent.set(info.id, spent + ms);
     this.spentByAll += ms;
@@ -71,13 +73,13 @@ export class ProgramFinder {
   }
 }
 
-function findOwner(info: SandboxInfo, port: number, cgroups: Cgroups | undefined): Owner {
+function findOwner(info: SandboxInfo, port: number, listed: ProcessLister): Owner {
   if (!isAlive(info.pid, info.startTime)) return UNKNOWN;
   const net = `/proc/${info.pid}/net`;
   const inode = inodeIn(`${net}/tcp`, "tcp", port) ?? inodeIn(`${net}/tcp6`, "tcp6", port);
   if (inode === undefined) return UNKNOWN;
   const link = `socket:[${inode}]`;
-  const owners = holders(processesOf(info, cgroups), link);
+  const owners = holders(processesOf(info, listed), link);
   if (owners === undefined || owners.length === 0) return UNKNOWN;
   const [owner] = owners;
   if (!owner || owners.length > 1) return { kind: "several" };
@@ -118,8 +120,8 @@ function inodeIn(file: string, table: "tcp" | "tcp6", port: number): string | un
 }
 
 /** The sandbox's processes, without bubblewrap's monitor (outside) and the guest, which holds one end of everything. */
-function processesOf(info: SandboxInfo, cgroups: Cgroups | undefined): number[] {
-  const group = cgroups?.processes(info.id);
+function processesOf(info: SandboxInfo, listed: ProcessLister): number[] {
+  const group = listed(info.id);
   const outside = new Set([group && parentOf(info.pid), guestOf(info.pid)]);
   return (group ?? processTree(info.pid)).filter((pid) => !outside.has(pid));
 }

@@ -1,5 +1,5 @@
 /**
- * Small pieces of file work that the process driver shares: atomic writes, directories with an exact mode and owner,
+ * Small pieces of file work that drivers share: atomic writes, directories with an exact mode and owner,
  * locks, and whether another uid can reach a path. Only ever in directories that the host owns.
  */
 import { spawnSync } from "node:child_process";

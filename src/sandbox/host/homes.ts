@@ -7,7 +7,6 @@ import { dirname, join } from "node:path";
 import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
 import type { SandboxInfo } from "../driver.ts";
-import { emptyHome, measureHome } from "./confined.ts";
 import { isRoot, makeDirectory } from "./files.ts";
 import { UID_BASE, uidOf } from "./uids.ts";
 
@@ -22,11 +21,21 @@ export interface DiskUse {
   inodes: number;
 }
 
+/**
+ * Work on a home that must see hidden files and reach nothing else: done by a helper that has only that home mounted,
+ * with the principal's uid or no more rights than reading directories takes.
+ */
+export interface HomeWork {
+  measure(home: string, uid: number): Promise<DiskUse>;
+  /** Removes everything in the home; the directory itself stays. */
+  empty(home: string, uid: number): Promise<void>;
+}
+
 /** What {@link Homes} needs to know. */
 export interface HomesOptions {
   paths: Paths;
   logger: Logger;
-  bwrap: string;
+  work: HomeWork;
   owners: { gateway: number; worker: number } | undefined;
   uidBase: number | undefined;
 }
@@ -62,9 +71,9 @@ export class Homes {
 
   /** Removes everything of a stopped sandbox. */
   async remove(info: SandboxInfo): Promise<void> {
-    const { paths, bwrap, logger } = this.options;
+    const { paths, work, logger } = this.options;
     const user = paths.user(info.id);
-    await emptyHome({ bwrap, home: user.home, uid: info.uid });
+    await work.empty(user.home, info.uid);
     rmdirSync(user.home);
     rmSync(user.dir, { recursive: true, force: true });
     rmSync(logFile(paths, info.id), { force: true });
@@ -79,11 +88,7 @@ export class Homes {
   }
 
   measure(info: SandboxInfo): Promise<DiskUse> {
-    return measureHome({
-      bwrap: this.options.bwrap,
-      home: this.options.paths.user(info.id).home,
-      uid: info.uid,
-    });
+    return this.options.work.measure(this.options.paths.user(info.id).home, info.uid);
   }
 
   /** Keeps the file that PID 1 prints to from growing without end. */

@@ -6,12 +6,11 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Cgroups } from "./cgroup-group.ts";
 import { pidInside, processState, processTree } from "./proc.ts";
 
 /** Swap below this counts as short: a warm agent holds about a gigabyte. */
 const MIN_FREE_SWAP = 1 << 30;
-const PAGEOUT = fileURLToPath(new URL("./host/pageout.pl", import.meta.url));
+const PAGEOUT = fileURLToPath(new URL("./pageout.pl", import.meta.url));
 const CAP_SYS_NICE = 23n;
 
 /** Whether sandboxes can be parked here, and how or why not. */
@@ -21,7 +20,8 @@ export type ParkSupport =
 
 /** What decides; tests give their own files. */
 export interface ParkConditions {
-  cgroups: Cgroups | undefined;
+  /** A control group does all of it by itself (v2, delegated or as root). */
+  pagesOutAlone: boolean;
   /** The operator accepts swap that is neither zram nor encrypted. */
   plainSwap: boolean;
   swaps?: string;
@@ -51,7 +51,7 @@ export function parkSupport(conditions: ParkConditions): ParkSupport {
   const status = conditions.status ?? readFileSync("/proc/self/status", "utf8");
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
   if ((effective >> CAP_SYS_NICE) & 1n) return { ok: true, how: "process_madvise", detail };
-  if (conditions.cgroups?.pagesOutAlone) return { ok: true, how: "memory.reclaim", detail };
+  if (conditions.pagesOutAlone) return { ok: true, how: "memory.reclaim", detail };
   return { ok: false, why: "it needs root (CAP_SYS_NICE) or a delegated cgroup v2 with memory.reclaim" };
 }
 

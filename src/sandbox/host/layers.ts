@@ -8,7 +8,7 @@ import type { Layer } from "../driver.ts";
 export interface Evidence {
   /** Output of inside/selftest.pl: `NAME RESULT` lines. */
   output: string;
-  /** The host's own namespaces, by name. */
+  /** The host's own namespaces, by name: those that the driver promises to separate. */
   hostNamespaces: Readonly<Record<string, string>>;
   asRoot: boolean;
   uid: number;
@@ -55,7 +55,7 @@ export function judgeEvidence(evidence: Evidence): Layer[] {
     layer(
       "namespaces",
       shared.length === 0 && noCaps && is("usr", EROFS),
-      "user, mount, pid, ipc, uts, network and cgroup; no capabilities",
+      `${Object.keys(evidence.hostNamespaces).join(", ")}; no capabilities`,
       shared.length > 0
         ? `shared with the host: ${shared.map(([name]) => name)}`
         : "the sandbox has rights left",

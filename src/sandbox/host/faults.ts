@@ -1,0 +1,40 @@
+/** What can go wrong with a sandbox on its host, whichever driver made it, as Faults that say what to do. */
+import { Fault } from "../../lib/errors.ts";
+
+/** Somebody else, normally a sandbox that still runs, holds the home. */
+export function homeLocked(lock: string): Fault {
+  return new Fault({
+    code: "sandbox-home-locked",
+    message: `another sandbox is running on this home (${lock} is locked)`,
+    hint: `find it with: fuser ${lock}`,
+    retryable: true,
+  });
+}
+
+/** No record of that id on this host. */
+export function unknownSandbox(id: string): Fault {
+  return new Fault({ code: "sandbox-unknown", message: `there is no sandbox ${id} on this host` });
+}
+
+/** Other uids can't get to a directory that sandboxes need. */
+export function unreachable(path: string, blocked: string): Fault {
+  return new Fault({
+    code: "sandbox-unreachable",
+    message: `sandboxes run as their own users and can't reach ${path}: ${blocked} is closed to them`,
+    hint: `chmod o+x ${blocked}, or choose another place (NEMOCLAW_HOME)`,
+  });
+}
+
+/** A part of the installation isn't there. */
+export function incomplete(path: string): Fault {
+  return new Fault({
+    code: "sandbox-incomplete",
+    message: `sandboxes can't be made: ${path} is missing`,
+    hint: "npm start sets up what is missing",
+  });
+}
+
+/** Why sandboxes can't be parked here. */
+export function parkUnsupported(why: string): Fault {
+  return new Fault({ code: "sandbox-park-unsupported", message: `parking is not possible: ${why}` });
+}
