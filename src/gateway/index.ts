@@ -4,8 +4,9 @@
 import { EgressConfig, InferenceConfig } from "./config.ts";
 import { PROVIDERS } from "./inference/providers.ts";
 
-export { adminCall } from "./admin/client.ts";
-export type { AdminMethods } from "./admin/methods.ts";
+export { adminCall } from "../lib/admin/client.ts";
+export type { AdminMethods } from "../lib/admin/methods.ts";
+export type { GatewayActivity } from "./activity.ts";
 export {
   type AuditPlaces,
   auditFiles,

@@ -5,6 +5,7 @@
  */
 import type { Logger } from "../lib/logging.ts";
 import type { Paths } from "../lib/paths.ts";
+import { type GatewayActivity, gatewayFeed } from "./activity.ts";
 import type { InferenceConfig } from "./config.ts";
 import { createGuard, systemResolver } from "./egress/guard/index.ts";
 import { createEgressServer, type PolicyPort } from "./egress/proxy/index.ts";
@@ -35,6 +36,8 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Ids of the sandboxes whose socket listens. */
   listening(): string[];
+  /** What an operator could see live now: everything that is kept (activity.ts). */
+  activity(): readonly GatewayActivity[];
   /** For status; read again each time. */
   facts(): Record<string, string>;
   close(): Promise<void>;
@@ -51,7 +54,9 @@ const MODEL_ONLY: PolicyPort = {
 /** Starts the gateway; resolves once it watches the launcher. */
 export async function runGateway(options: GatewayOptions): Promise<Gateway> {
   const { paths, config, logger, usage, turns, profiles, launcher, egress } = options;
+  const feed = gatewayFeed();
   const router = new InferenceRouter({
+    ended: (call) => feed.push({ kind: "inference", at: Date.now(), ...call }),
     config,
     keyDir: paths.secrets("gateway"),
     usage,
@@ -61,7 +66,7 @@ export async function runGateway(options: GatewayOptions): Promise<Gateway> {
     ...(options.env ? { env: options.env } : {}),
     ...(options.timeouts ? { timeouts: options.timeouts } : {}),
   });
-  const way = egress && (await openWay({ paths, logger, turns, egress }));
+  const way = egress && (await openWay({ paths, logger, turns, egress, feed }));
   const audit = way?.audit ?? logAudit(logger);
   const guard = createGuard({
     resolver: egress?.resolver ?? systemResolver(egress?.policies.config.nameServers),
@@ -91,6 +96,7 @@ export async function runGateway(options: GatewayOptions): Promise<Gateway> {
   await launcher.watch(way ? way.policies.following(update) : update);
   return {
     listening: () => sockets.listening,
+    activity: () => feed.read({}, Number.MAX_SAFE_INTEGER).items,
     facts: () => way?.policies.facts() ?? {},
     async close() {
       await way?.close();

@@ -4,12 +4,15 @@
  */
 import { join } from "node:path";
 import { z } from "zod";
+import { activityMethods } from "../lib/admin/activity.ts";
+import type { AdminMethods } from "../lib/admin/methods.ts";
+import { serveAdmin } from "../lib/admin/server.ts";
 import { Fault } from "../lib/errors.ts";
+import type { Feed } from "../lib/feed.ts";
 import type { Logger } from "../lib/logging.ts";
 import type { Paths } from "../lib/paths.ts";
 import type { ApprovalPort } from "../store/index.ts";
-import type { AdminMethods } from "./admin/methods.ts";
-import { serveAdmin } from "./admin/server.ts";
+import { type GatewayActivity, shownApprover, shownAudit, shownCards } from "./activity.ts";
 import { Approvals, type ApprovalsOptions, approvalMethods } from "./approvals/index.ts";
 import { AuditLog, auditPlaces, type NoteKind } from "./audit/index.ts";
 import { basicLabels, CredentialStore, credentialMethods } from "./credentials/index.ts";
@@ -46,8 +49,9 @@ export async function openWay(options: {
   logger: Logger;
   turns: TurnsPort;
   egress: EgressSettings;
+  feed: Feed<GatewayActivity>;
 }): Promise<Way> {
-  const { paths, logger, turns, egress } = options;
+  const { paths, logger, turns, egress, feed } = options;
   const secrets = paths.secrets("gateway");
   const operatorCaFile = egress.policies.config.caFile;
   const inspector = new Inspector({
@@ -63,7 +67,7 @@ export async function openWay(options: {
   const { fsync, keepFiles } = egress.policies.config.audit;
   const log = AuditLog.open({ places: auditPlaces(paths), logger, fsync, keepFiles });
   const approvals = new Approvals({
-    store: egress.approvals,
+    store: shownCards(egress.approvals, feed),
     turns,
     logger,
     note(kind, fields) {
@@ -83,13 +87,14 @@ export async function openWay(options: {
     policies.methods,
     approvalMethods(approvals, egress.approvals),
     credentialMethods(credentials),
+    activityMethods(feed),
   );
   const admin = await serveAdmin(paths.adminSocket, recorded(methods, log), logger);
   return {
     policies,
-    audit: withDenials(log, logger),
+    audit: shownAudit(withDenials(log, logger), feed),
     partsOf: (sandboxId) => ({
-      approver: approvals.of(sandboxId).desk,
+      approver: shownApprover(approvals.of(sandboxId).desk, feed),
       inspection: inspector.forSandbox(sandboxId),
       credentials: credentials.forSandbox(sandboxId),
     }),
@@ -103,6 +108,7 @@ export async function openWay(options: {
       credentials.forget(sandboxId);
     },
     async close() {
+      feed.close();
       await admin.close();
       await approvals.close();
       await policies.close();

@@ -26,6 +26,8 @@ export interface Paths {
   workerSocket: string;
   /** What the operator's commands ask the gateway by. */
   adminSocket: string;
+  /** What the operator's commands ask the worker by. */
+  workerAdminSocket: string;
   /** The operator's policy file, where no other is configured. */
   policyFile: string;
   runtime: string;
@@ -74,6 +76,7 @@ export function pathsOf(home: string): Paths {
     spool: { in: at("run", "spool", "in"), out: at("run", "spool", "out") },
     workerSocket: at("run", "worker", "operator.sock"),
     adminSocket: at("run", "gateway", "admin.sock"),
+    workerAdminSocket: at("run", "worker", "admin.sock"),
     policyFile: at("policy.yaml"),
     runtime: at("runtime"),
     consoleSocket: at("run", "console", "console.sock"),

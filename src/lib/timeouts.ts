@@ -20,6 +20,8 @@ export const TIMEOUTS = {
   heartbeatLost: 6_000,
   /** Control socket: connection to hello. */
   controlHello: 5_000,
+  /** A home is watched for changed files this long after somebody looked (`openshell term`). */
+  homeWatch: 30_000,
   /** Control socket: command to its ack; progress comes as events. */
   controlAck: 5_000,
   /** A guest that breaks the protocol finds no socket for this long. */

@@ -20,6 +20,7 @@ export {
 export {
   type AgentState,
   FILE_CHUNK,
+  type FileChange,
   type FromGuest,
   type GuestTurn,
   type ToGuest,

@@ -6,7 +6,7 @@
 import { Fault } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
-import type { AgentState, FromGuest, ToGuest, TurnEvent } from "../sandbox/index.ts";
+import type { AgentState, FileChange, FromGuest, ToGuest, TurnEvent } from "../sandbox/index.ts";
 import type { ControlHandler, ControlPort } from "./control/hub.ts";
 import type { GuestFrame } from "./control/messages.ts";
 import type { HelloFrame } from "./control/schema.ts";
@@ -31,6 +31,8 @@ export interface TurnListener {
 /** What the manager of sandboxes hears. */
 export interface AgentWatcher {
   changed(): void;
+  /** Files that the sandbox says have changed. */
+  files(changes: readonly FileChange[], more: number): void;
 }
 
 interface Pending {
@@ -117,6 +119,11 @@ export class AgentClient implements ControlHandler {
     await this.#ask({ type: "quiesce" });
   }
 
+  /** Asks for the files that change in the home during the next `ms`. */
+  watchFiles(ms: number): void {
+    if (this.connected) this.#port.send(this.sandboxId, this.#conn, { type: "watch", ms });
+  }
+
   async shutdown(): Promise<void> {
     await this.#ask({ type: "shutdown" });
   }
@@ -191,6 +198,9 @@ export class AgentClient implements ControlHandler {
           "agent state",
         );
         this.#watcher.changed();
+        break;
+      case "files":
+        this.#watcher.files(frame.changes, frame.more);
         break;
       case "log":
         this.#log[frame.level]({ sandboxId: this.sandboxId, guest: frame.message }, "guest says");

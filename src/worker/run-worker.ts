@@ -15,6 +15,7 @@ import type {
   TurnContextPort,
   TurnPort,
 } from "../store/index.ts";
+import { Activity } from "./activity.ts";
 import { ColdGate } from "./cold-gate.ts";
 import type { WorkerConfig } from "./config.ts";
 import { ControlHub } from "./control/hub.ts";
@@ -74,6 +75,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
   const owner = ownerName(hostId);
   const slots = new FairSlots(config.concurrency);
   const gate = new ColdGate(config.coldStarts);
+  const activity = new Activity();
   const ready = Promise.withResolvers<void>();
   let acting: Acting | undefined;
   let closing = false;
@@ -109,6 +111,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
         approvals: store.approvals,
         launcher,
         slots,
+        activity,
       };
       return new TurnRun(deps, sandbox, turn, askedAt, fresh);
     },
@@ -126,11 +129,17 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     const specOf = async (principal: string) =>
       sandboxSpec(principal, await store.profiles.get(principal), config.profile);
     const sandboxes = new Sandboxes(
-      { log, paths, hub, launcher, contexts: store.contexts, gate, mode: config.mode, specOf },
+      { activity, log, paths, hub, launcher, contexts: store.contexts, gate, mode: config.mode, specOf },
       config,
     );
     await sandboxes.start();
     acting = { hub, sandboxes, undo: [] };
+    await activity.serve({
+      path: paths.workerAdminSocket,
+      logger: log,
+      now: () => sandboxes.now(),
+      looked: () => sandboxes.watchFiles(),
+    });
     dispatcher.open();
     acting.undo.push(
       await store.turns.onCancelHint((conversation) => dispatcher.cancelHint(conversation)),
@@ -148,6 +157,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     acting = undefined;
     dispatcher.stopClaims();
     dispatcher.detachAll();
+    await activity.close();
     sandboxes.close();
     await hub.close();
     for (const one of undo)

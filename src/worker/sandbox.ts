@@ -7,8 +7,9 @@ import { newId } from "../lib/ids.ts";
 import type { Logger } from "../lib/logging.ts";
 import type { Paths } from "../lib/paths.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
-import type { SandboxInfo, SandboxSpec } from "../sandbox/index.ts";
+import type { FileChange, SandboxInfo, SandboxSpec } from "../sandbox/index.ts";
 import type { TurnContextPort } from "../store/index.ts";
+import type { Activity, SandboxNow } from "./activity.ts";
 import { AgentClient } from "./agent-client.ts";
 import type { ColdGate } from "./cold-gate.ts";
 import type { ControlHub } from "./control/hub.ts";
@@ -26,6 +27,7 @@ export interface SandboxDeps {
   contexts: TurnContextPort;
   gate: ColdGate;
   mode: "warm" | "oneshot";
+  activity: Activity;
   specOf(principal: string): Promise<SandboxSpec>;
   /** Resolves when one more agent fits into memory. */
   makeRoom(forTurn: () => boolean): Promise<void>;
@@ -51,6 +53,7 @@ export class Sandbox {
   #waking: Promise<void> | undefined;
   /** It is being parked or stopped. Never rejects. */
   #resting: Promise<void> | undefined;
+  #watchedAt = Number.NEGATIVE_INFINITY;
   #idleSince = performance.now();
   #silentSince = performance.now();
   /** Why we ourselves end this life, when the launcher will only say `asked`. */
@@ -59,7 +62,10 @@ export class Sandbox {
   constructor(id: string, deps: SandboxDeps) {
     this.id = id;
     this.#deps = deps;
-    const watcher = { changed: () => this.#changed() };
+    const watcher = {
+      changed: () => this.#changed(),
+      files: (changes: readonly FileChange[], more: number) => deps.activity.files(id, changes, more),
+    };
     this.client = new AgentClient({ sandboxId: id, port: deps.hub, log: deps.log, watcher });
   }
 
@@ -75,6 +81,19 @@ export class Sandbox {
   /** Milliseconds since it was needed last. */
   get idleMs(): number {
     return this.idle ? performance.now() - this.#idleSince : 0;
+  }
+
+  /** For whoever looks. */
+  get now(): SandboxNow {
+    return { id: this.id, phase: this.#phase, agent: this.client.agent, turns: this.#holders };
+  }
+
+  /** Somebody looks: tells the guest to tell changed files, unless it was told a moment ago. */
+  watchFiles(): void {
+    const now = performance.now();
+    if (this.#phase !== "warm" || now - this.#watchedAt < TIMEOUTS.homeWatch / 3) return;
+    this.#watchedAt = now;
+    this.client.watchFiles(TIMEOUTS.homeWatch);
   }
 
   /** Keeps it from being parked or stopped until the returned function is called. */

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeError, Fault } from "../lib/errors.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
+import type { SandboxNow } from "./activity.ts";
 import { retrying } from "./retry.ts";
 import { Sandbox, type SandboxDeps } from "./sandbox.ts";
 
@@ -76,6 +77,16 @@ export class Sandboxes {
     return made;
   }
 
+  /** How they are, for whoever looks. */
+  now(): SandboxNow[] {
+    return [...this.#all.values()].map((sandbox) => sandbox.now);
+  }
+
+  /** Somebody looks. */
+  watchFiles(): void {
+    for (const sandbox of this.#all.values()) sandbox.watchFiles();
+  }
+
   /** A turn is likely soon: wakes the agent if that pushes nobody else out. */
   predict(principal: string): void {
     const sandbox = this.of(principal);
@@ -130,6 +141,7 @@ export class Sandboxes {
   }
 
   #tick(): void {
+    if (this.#deps.activity.watched) this.watchFiles();
     const { parkAfterMs, stopAfterMs } = this.#limits;
     for (const sandbox of this.#all.values()) {
       const { phase, idleMs } = sandbox;

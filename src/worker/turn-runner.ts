@@ -17,6 +17,7 @@ import {
   type TurnPort,
   type TurnRecord,
 } from "../store/index.ts";
+import type { Activity } from "./activity.ts";
 import type { AgentClient } from "./agent-client.ts";
 import { answerOf, endOf, toolLine, wakeCode } from "./answer.ts";
 import { Drafts } from "./drafts.ts";
@@ -36,6 +37,7 @@ export interface TurnDeps {
   approvals: Pick<ApprovalPort, "list">;
   launcher: LauncherPort;
   slots: FairSlots;
+  activity: Pick<Activity, "tool">;
 }
 
 /** How often the last handled event is stored. */
@@ -323,6 +325,7 @@ export class TurnRun {
     else if (event.kind === "text") this.#drafts.replace(event.text);
     else if (event.kind === "tool") {
       this.#drafts.tool(toolLine(event));
+      this.#deps.activity.tool(this.principal, this.#turn.turnId, event);
       if (event.phase === "start")
         this.#deps.contexts.tool(this.principal, this.#turn.turnId, toolLine(event));
     }

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { InferenceConfig } from "../../src/gateway/config.ts";
 import type {
+  GatewayActivity,
   GatewayOptions,
   LauncherPort,
   ProfilesPort,
@@ -126,6 +127,7 @@ export interface Rig {
   socket(sandboxId?: string): string;
   /** Audit lines of inference calls. */
   audits(): Record<string, unknown>[];
+  activity(): readonly GatewayActivity[];
   /** Waits until the condition holds. */
   until(what: () => boolean, ms?: number): Promise<void>;
   /** Starts another gateway on the same home (after `gateway.close()` or instead of a dead one). */
@@ -183,6 +185,7 @@ export async function startRig(
     launcher,
     logs,
     socket: (id = SANDBOX) => paths.egressSocket(launcher.sandboxes.get(id)?.runName ?? ""),
+    activity: () => rig.gateway.activity(),
     audits: () => logs.map((line) => JSON.parse(line)).filter((line) => line.audit === "inference"),
     async until(what, ms = 2_000) {
       const end = performance.now() + ms;

@@ -1,5 +1,6 @@
 /** What the operator's commands may ask about approvals and standing rules. The operator may decide for everybody. */
 import { z } from "zod";
+import { type AdminMethods, adminMethod } from "../../lib/admin/methods.ts";
 import { Fault } from "../../lib/errors.ts";
 import {
   ApprovalId,
@@ -9,7 +10,6 @@ import {
   PrincipalId,
   RuleId,
 } from "../../store/index.ts";
-import { type AdminMethods, adminMethod } from "../admin/methods.ts";
 import type { Approvals } from "./approvals.ts";
 
 /** The operator as a decider: whoever reaches the admin socket. */

@@ -1,6 +1,6 @@
 /** What the operator's commands may do with credentials: `credentials.add`, `credentials.list`, `credentials.remove`. */
 import { z } from "zod";
-import { type AdminMethods, adminMethod } from "../admin/methods.ts";
+import { type AdminMethods, adminMethod } from "../../lib/admin/methods.ts";
 import { Credential } from "./model.ts";
 import type { CredentialStore } from "./store.ts";
 

@@ -31,6 +31,20 @@ export interface RouterOptions {
   logger: Logger;
   /** Tests shorten them. */
   timeouts?: Partial<CallTimeouts & { modelConnect: number }>;
+  /** Hears of each call that ended. */
+  ended?(call: EndedCall): void;
+}
+
+/** A call that ended, without its content. */
+export interface EndedCall extends Omit<CallEnd, "tokens"> {
+  ref: string;
+  sandboxId: string;
+  turnId: string;
+  ms: number;
+  input?: number;
+  output?: number;
+  /** The vendor told no tokens. */
+  estimated?: boolean;
 }
 
 /** How long `close` waits for usage to be written. */
@@ -42,11 +56,13 @@ export class InferenceRouter {
   readonly #deps: CallDeps;
   readonly #logger: Logger;
   readonly #running = new Map<Promise<void>, AbortController>();
+  readonly #ended: RouterOptions["ended"];
 
   constructor(options: RouterOptions) {
     const { config, usage, turns, profiles, logger } = options;
     const timeouts = { ...TIMEOUTS, ...options.timeouts };
     this.#logger = logger;
+    this.#ended = options.ended;
     this.#deps = {
       config,
       usage,
@@ -129,18 +145,14 @@ export class InferenceRouter {
   /** One line per call; never content. */
   #audit(call: Call, end: CallEnd): void {
     const { tokens, ...rest } = end;
-    this.#logger.info(
-      {
-        audit: "inference",
-        ref: call.ref,
-        sandboxId: call.sandboxId,
-        turnId: call.turnId,
-        ms: Math.round(performance.now() - call.startedAt),
-        ...rest,
-        ...tokens,
-      },
-      "inference call",
-    );
+    const { ref, sandboxId, turnId } = call;
+    const ended = {
+      ...{ ref, sandboxId, turnId, ms: Math.round(performance.now() - call.startedAt) },
+      ...rest,
+      ...tokens,
+    };
+    this.#logger.info({ audit: "inference", ...ended }, "inference call");
+    this.#ended?.(ended);
   }
 
   /** The one model that this principal's calls will reach, under the name that configuration gives it. */

@@ -18,6 +18,8 @@ export interface Guest {
   link: HostLink;
   /** Starts the agent's gateway unless it runs. */
   warmUp(): Promise<void>;
+  /** Tells the host which files change, for so long. */
+  watchFiles(ms: number): void;
   /** Cuts the agent's connections to the gateway. */
   quiet(): void;
   /** Stops the agent and ends. */
@@ -28,6 +30,7 @@ export interface Guest {
 export function handleCommand(guest: Guest, command: ToGuest): void {
   if (command.type === "ping") guest.link.send({ type: "pong", n: command.n });
   else if (command.type === "received") guest.turns.received(command.turnId, command.seq);
+  else if (command.type === "watch") guest.watchFiles(command.ms);
   else if (command.type !== "welcome" && Number.isInteger(command.id)) void carryOut(guest, command);
 }
 

@@ -7,6 +7,7 @@ import { Agent } from "./agent.ts";
 import { handleCommand } from "./commands.ts";
 import { startForwarder } from "./forwarder.ts";
 import { Gate } from "./gate.ts";
+import { HomeWatch } from "./home-watch.ts";
 import { HostLink } from "./host-link.ts";
 import { LIMITS } from "./limits.ts";
 import { log, reason } from "./log.ts";
@@ -47,8 +48,10 @@ const link = new HostLink(paths.controlSocket, {
     fence: turns.fence,
     turns: turns.describe(),
   }),
-  command: (command) => handleCommand({ home: paths.home, turns, link, warmUp, quiet, shutdown }, command),
+  command: (command) =>
+    handleCommand({ home: paths.home, turns, link, warmUp, watchFiles, quiet, shutdown }, command),
 });
+const homeWatch = new HomeWatch(paths.home, (changes, more) => link.send({ type: "files", changes, more }));
 
 /** Runs a turn the way it asks for. A one-shot run waits until the gateway is free, and has the agent for itself. */
 async function run(turn: Turn): Promise<void> {
@@ -88,8 +91,13 @@ function tell(detail: string, ms?: number): void {
   link.send({ type: "agent", state: shown(), detail, ...(ms === undefined ? {} : { ms }) });
 }
 
+function watchFiles(ms: number): void {
+  homeWatch.watch(ms);
+}
+
 /** Open connections would not survive a pause: the gateway's are cut, the host's is dialled anew a little later. */
 function quiet(): void {
+  homeWatch.close();
   for (const client of clients) client.destroy();
   link.rest(LIMITS.quiet);
 }

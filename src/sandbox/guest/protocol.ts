@@ -38,6 +38,12 @@ export type TurnEvent =
   | { kind: "failed"; code: string; message: string; retryable: boolean }
   | { kind: "cancelled" };
 
+/** A file of the home that changed; the path is relative to the home. */
+export interface FileChange {
+  op: "create" | "write" | "delete";
+  path: string;
+}
+
 /** A turn as the guest remembers it, in `hello` and `attached`. */
 export interface GuestTurn {
   turnId: string;
@@ -64,6 +70,8 @@ export type FromGuest =
   | { type: "ack"; id: number; ok: false; error: GuestError; message: string }
   | { type: "event"; turnId: string; fence: number; seq: number; event: TurnEvent }
   | { type: "agent"; state: AgentState; detail: string; ms?: number }
+  /** Files that changed while the host asked for it (`watch`); `more` were left out. */
+  | { type: "files"; changes: FileChange[]; more: number }
   | { type: "pong"; n: number }
   | { type: "log"; level: "info" | "warn" | "error"; message: string };
 
@@ -111,6 +119,8 @@ export type ToGuest =
   /** File work, paths relative to the home, never followed through symlinks out of it. */
   | { type: "file.put"; id: number; path: string; offset: number; data: string; last: boolean }
   | { type: "file.get"; id: number; path: string; offset: number }
+  /** Tell files that change in the home, for so long. No answer: a guest that doesn't know it says nothing. */
+  | { type: "watch"; ms: number }
   /** Drop connections that would break in a pause; acked when the sandbox may be stopped in place. */
   | { type: "quiesce"; id: number }
   /** End the agent, then PID 1. */

@@ -80,6 +80,13 @@ export const FromGuestSchema = z.union([
   Ack,
   z.object({ type: z.literal("pong"), n: count }),
   z.object({ type: z.literal("agent"), state: AgentState, detail: cut(500), ms: z.number().exactOptional() }),
+  z.object({
+    type: z.literal("files"),
+    changes: z
+      .array(z.object({ op: z.enum(["create", "write", "delete"]), path: cut(512) }))
+      .transform((changes) => changes.slice(0, 64)),
+    more: count,
+  }),
   z.object({ type: z.literal("log"), level: z.enum(["info", "warn", "error"]), message: cut(2_000) }),
   Hello,
 ]) satisfies z.ZodType<FromGuest>;

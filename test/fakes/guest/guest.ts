@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   type AgentState,
   CONTROL_VERSION,
+  type FileChange,
   type FromGuest,
   type GuestError,
   type GuestTurn,
@@ -117,6 +118,11 @@ export class FakeGuest {
     this.#socket?.destroy();
   }
 
+  /** Says that files have changed, asked or not. */
+  tellFiles(changes: FileChange[], more = 0): void {
+    this.#send({ type: "files", changes, more });
+  }
+
   /** The launcher's killAgent: tools and agent die, PID 1 lives. */
   killAgent(): void {
     for (const turn of this.#turns.values()) turn.killed = true;
@@ -190,6 +196,7 @@ export class FakeGuest {
     if (!this.#welcome) this.violations.push(`${command.type} before welcome`);
     if (command.type === "ping") this.#send({ type: "pong", n: command.n });
     else if (command.type === "received") this.#received(command.turnId, command.seq);
+    else if (command.type === "watch") return;
     else this.#numbered(command);
   }
 

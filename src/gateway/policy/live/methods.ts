@@ -3,9 +3,9 @@
  * read.ts.
  */
 import { z } from "zod";
+import { type AdminMethods, adminMethod } from "../../../lib/admin/methods.ts";
 import { Fault } from "../../../lib/errors.ts";
 import { PolicyPreset, PolicyTarget } from "../../../store/index.ts";
-import { type AdminMethods, adminMethod } from "../../admin/methods.ts";
 import { BLANK_POLICY, editPolicy } from "../edit.ts";
 import { explain } from "../explain.ts";
 import { builtInPresetText } from "../presets.ts";

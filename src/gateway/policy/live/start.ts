@@ -2,9 +2,10 @@
  * Puts the live policies of a gateway together: the book, the operator's desk and file, the admin methods, what status
  * shows. The one thing that the gateway's process has to know of this folder.
  */
+
+import type { AdminMethods } from "../../../lib/admin/methods.ts";
 import type { Logger } from "../../../lib/logging.ts";
 import type { PolicyStorePort } from "../../../store/index.ts";
-import type { AdminMethods } from "../../admin/methods.ts";
 import type { EgressConfig } from "../../config.ts";
 import type { PolicyPort } from "../../egress/proxy/ports.ts";
 import { BLANK_POLICY } from "../edit.ts";

@@ -2,7 +2,7 @@
  * What travels on the admin socket: one JSON object per line each way. Pure.
  */
 import { z } from "zod";
-import { Fault } from "../../lib/errors.ts";
+import { Fault } from "../errors.ts";
 
 /** Longest request: a policy file of 256 KB, escaped. */
 export const MAX_REQUEST = 2 * 1024 * 1024;

@@ -1,12 +1,12 @@
 /**
- * The gateway's admin socket: serves a table of methods to the operator's commands, one JSON object per line. Who can
- * open it is the operator (0600, in a directory of 0700): it asks for no other proof, so it must never listen elsewhere.
+ * A process's admin socket: serves a table of methods to the operator's commands, one JSON object per line. Who can open
+ * it is the operator (0600, in a directory of 0700): it asks for no other proof, so it must never listen elsewhere.
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
-import { Fault } from "../../lib/errors.ts";
-import type { Logger } from "../../lib/logging.ts";
+import { Fault } from "../errors.ts";
+import type { Logger } from "../logging.ts";
 import type { AdminMethods } from "./methods.ts";
 import { AdminRequest, errorOf, MAX_REPLY, MAX_REQUEST } from "./wire.ts";
 
@@ -20,7 +20,7 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** Listens; what a dead gateway left is replaced. @throws Fault `admin-socket` when that can't be done. */
+/** Listens; what a dead process left is replaced. @throws Fault `admin-socket` when that can't be done. */
 export async function serveAdmin(path: string, methods: AdminMethods, logger: Logger): Promise<AdminServer> {
   const peers = new Set<Socket>();
   const server = createServer((peer) => {
@@ -112,7 +112,7 @@ function serve(peer: Socket, methods: AdminMethods, logger: Logger): void {
       answer(await call(request, methods));
     } catch (err) {
       logger.error({ err, method: request.method }, "admin method failed");
-      const message = "the gateway failed at this; its log says why (nemoclaw logs)";
+      const message = "it failed at this; the log says why (nemoclaw logs)";
       answer({ id, ok: false, error: { code: "internal", message } });
     } finally {
       running--;
@@ -123,7 +123,7 @@ function serve(peer: Socket, methods: AdminMethods, logger: Logger): void {
 async function call({ id, method, params }: AdminRequest, methods: AdminMethods): Promise<unknown> {
   const known = Object.hasOwn(methods, method) ? methods[method] : undefined;
   if (!known) {
-    const message = `the gateway has no method ${JSON.stringify(method)}`;
+    const message = `there is no method ${JSON.stringify(method)}`;
     return { id, ok: false, error: { code: "unknown-method", message } };
   }
   try {

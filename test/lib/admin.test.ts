@@ -7,13 +7,13 @@ import { createInterface } from "node:readline";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { adminCall } from "../../src/gateway/admin/client.ts";
-import { adminMethod } from "../../src/gateway/admin/methods.ts";
-import { type AdminServer, serveAdmin } from "../../src/gateway/admin/server.ts";
-import { MAX_REQUEST } from "../../src/gateway/admin/wire.ts";
+import { adminCall } from "../../src/lib/admin/client.ts";
+import { adminMethod } from "../../src/lib/admin/methods.ts";
+import { type AdminServer, serveAdmin } from "../../src/lib/admin/server.ts";
+import { MAX_REQUEST } from "../../src/lib/admin/wire.ts";
 import { Fault } from "../../src/lib/errors.ts";
+import { scratch } from "../gateway/policy/live-kit.ts";
 import { silent } from "../helpers/redis.ts";
-import { scratch } from "./policy/live-kit.ts";
 
 const dir = scratch();
 const path = join(dir.dir, "gateway", "admin.sock");

@@ -1,7 +1,7 @@
 /**
- * What the operator's commands may ask of the gateway, as a table: each part of the gateway contributes its own
- * methods, and the socket that serves them (server.ts) knows none by name. Who reaches the socket is the operator: it
- * is 0600 and owned by the gateway's user, so only that user and root can.
+ * What the operator's commands may ask of a process, as a table: each part of the process contributes its own methods,
+ * and the socket that serves them (server.ts) knows none by name. Who reaches the socket is the operator: it is 0600 and
+ * owned by the process's user, so only that user and root can.
  */
 import type { z } from "zod";
 

@@ -1,42 +1,46 @@
 /**
- * How the operator's commands ask the gateway: one connection, one request, one answer.
+ * How the operator's commands ask a process by its admin socket: one connection, one request, one answer.
  */
 import { createConnection } from "node:net";
-import { Fault } from "../../lib/errors.ts";
+import { Fault } from "../errors.ts";
 import { AdminReply, MAX_REPLY } from "./wire.ts";
 
 /** Longest wait unless told otherwise. */
 const WAIT_MS = 30_000;
 
 /**
- * Asks. The result is as the method gives it. @throws Fault `service-not-running` when nobody listens, and every Fault
+ * Asks; `who` names the process in messages. The result is as the method gives it. @throws Fault `service-not-running` when nobody listens, and every Fault
  * that the method answers with.
  */
 export async function adminCall<T = unknown>(
   socketPath: string,
   method: string,
   params: unknown = {},
-  options: { timeoutMs?: number } = {},
+  options: { timeoutMs?: number; who?: string } = {},
 ): Promise<T> {
-  const { timeoutMs = WAIT_MS } = options;
-  const line = await exchange(
-    socketPath,
-    `${JSON.stringify({ id: 1, method, params })}\n`,
-    timeoutMs,
-    method,
-  );
+  const { timeoutMs = WAIT_MS, who = "the gateway" } = options;
+  const request = `${JSON.stringify({ id: 1, method, params })}\n`;
+  const line = await exchange({ path: socketPath, request, timeoutMs, method, who });
   let reply: AdminReply;
   try {
     reply = AdminReply.parse(JSON.parse(line));
   } catch (cause) {
-    throw new Fault({ code: "admin-answer", message: `the gateway's answer to ${method} is none`, cause });
+    throw new Fault({ code: "admin-answer", message: `${who}'s answer to ${method} is none`, cause });
   }
   if (reply.ok) return reply.result as T;
   const { code, message, hint } = reply.error;
   throw new Fault({ code, message, ...(hint === undefined ? {} : { hint }) });
 }
 
-function exchange(path: string, request: string, timeoutMs: number, method: string): Promise<string> {
+interface Exchange {
+  path: string;
+  request: string;
+  timeoutMs: number;
+  method: string;
+  who: string;
+}
+
+function exchange({ path, request, timeoutMs, method, who }: Exchange): Promise<string> {
   return new Promise((resolve, reject) => {
     const peer = createConnection(path);
     const pieces: Buffer[] = [];
@@ -47,7 +51,7 @@ function exchange(path: string, request: string, timeoutMs: number, method: stri
       reject(fault);
     };
     const timer = setTimeout(() => {
-      const message = `the gateway didn't answer ${method} within ${timeoutMs / 1_000} s`;
+      const message = `${who} didn't answer ${method} within ${timeoutMs / 1_000} s`;
       fail(
         new Fault({
           code: "admin-timeout",
@@ -58,14 +62,13 @@ function exchange(path: string, request: string, timeoutMs: number, method: stri
       );
     }, timeoutMs);
     peer.once("connect", () => peer.write(request));
-    peer.on("error", (cause) => fail(connectFault(path, cause as NodeJS.ErrnoException)));
+    peer.on("error", (cause) => fail(connectFault(path, who, cause as NodeJS.ErrnoException)));
     peer.on("data", (data: Buffer) => {
       const end = data.indexOf(10);
       pieces.push(end < 0 ? data : data.subarray(0, end));
       size += data.length;
       if (end < 0 && size <= MAX_REPLY) return;
-      if (end < 0)
-        return fail(new Fault({ code: "admin-answer", message: "the gateway's answer is too long" }));
+      if (end < 0) return fail(new Fault({ code: "admin-answer", message: `${who}'s answer is too long` }));
       clearTimeout(timer);
       peer.destroy();
       resolve(Buffer.concat(pieces).toString("utf8"));
@@ -74,7 +77,7 @@ function exchange(path: string, request: string, timeoutMs: number, method: stri
       fail(
         new Fault({
           code: "admin-lost",
-          message: `the gateway ended before it answered ${method}`,
+          message: `${who} ended before it answered ${method}`,
           hint: "look at what became of it and repeat",
           retryable: true,
           certain: false,
@@ -84,7 +87,7 @@ function exchange(path: string, request: string, timeoutMs: number, method: stri
   });
 }
 
-function connectFault(path: string, cause: NodeJS.ErrnoException): Fault {
+function connectFault(path: string, who: string, cause: NodeJS.ErrnoException): Fault {
   if (cause.code === "EACCES" || cause.code === "EPERM") {
     return new Fault({
       code: "not-allowed",
@@ -101,5 +104,5 @@ function connectFault(path: string, cause: NodeJS.ErrnoException): Fault {
       cause,
     });
   }
-  return new Fault({ code: "admin-lost", message: `the gateway can't be asked: ${cause.message}`, cause });
+  return new Fault({ code: "admin-lost", message: `${who} can't be asked: ${cause.message}`, cause });
 }
