@@ -142,16 +142,8 @@ export class FakeGuest {
       const { sandboxId, bootId } = this.options;
       const turns = [...this.#turns.values()].map(describe);
       const fence = Math.max(0, ...this.#fences.values());
-      const hello = {
-        type: "hello",
-        v: CONTROL_VERSION,
-        sandbox: sandboxId,
-        bootId,
-        agent: this.agent,
-        fence,
-        turns,
-      };
-      this.#write(hello as FromGuest);
+      const me = { sandbox: sandboxId, bootId, agent: this.agent };
+      this.#write({ type: "hello", v: CONTROL_VERSION, ...me, fence, turns });
     });
     let buffer = Buffer.alloc(0);
     socket.on("data", (chunk: Buffer) => {
@@ -196,8 +188,7 @@ export class FakeGuest {
     if (!this.#welcome) this.violations.push(`${command.type} before welcome`);
     if (command.type === "ping") this.#send({ type: "pong", n: command.n });
     else if (command.type === "received") this.#received(command.turnId, command.seq);
-    else if (command.type === "watch") return;
-    else this.#numbered(command);
+    else if (command.type !== "watch") this.#numbered(command);
   }
 
   #numbered(command: Numbered): void {
