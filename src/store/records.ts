@@ -185,6 +185,8 @@ export const AnswerPart = z.looseObject({
   attempt: z.number(),
   /** Anchor: platform message id that the part's text is edited into; empty until known. */
   anchor: z.string(),
+  /** How often a message of this part was deleted under us and posted anew. */
+  replaced: z.number().optional(),
 });
 export type AnswerPart = z.infer<typeof AnswerPart>;
 

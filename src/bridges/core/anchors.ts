@@ -29,7 +29,12 @@ export async function turnAnchor(
   if (isUnknown(known)) deps.counters.count(UNKNOWN_TOTAL);
   await deps.store.setAnchor(at.conversation, at.turnId, "sending", "");
   failpoint("outbox.anchor-sending");
-  const outcome = await deps.platform.sendAnchor(at.deliver);
+  const { turnId } = at;
+  const outcome = await deps.platform.sendAnchor(at.deliver, {
+    key: `turn.${turnId}`,
+    turnId,
+    again: isUnknown(known),
+  });
   if (outcome.kind === "ok") {
     failpoint("outbox.anchor-sent");
     await deps.store.setAnchor(at.conversation, at.turnId, "sent", outcome.value);

@@ -134,10 +134,12 @@ class PartDelivery {
 
   private async postAnchor(): Promise<Delivered | undefined> {
     // `sending` without an id: an earlier attempt's outcome is unknown.
-    if (this.part.state === "sending") this.deps.counters.count(UNKNOWN_TOTAL);
+    const again = this.part.state === "sending";
+    if (again) this.deps.counters.count(UNKNOWN_TOTAL);
     await this.record({ state: "sending", attempt: this.part.attempt + 1 });
     failpoint("outbox.anchor-sending");
-    const outcome = await this.deps.platform.sendAnchor(this.answer.deliver);
+    const key = `answer.${this.answer.answerId}.${this.index}.${this.part.replaced ?? 0}`;
+    const outcome = await this.deps.platform.sendAnchor(this.answer.deliver, { key, turnId: "", again });
     switch (outcome.kind) {
       case "ok":
         failpoint("outbox.anchor-sent");
@@ -174,7 +176,7 @@ class PartDelivery {
     this.deps.logger.warn({ ...this.ids(), code, style: this.style }, "platform refused a text");
     if (reason === "gone" && this.replaced < MAX_REPLACED) {
       this.replaced += 1;
-      await this.record({ state: "queued", anchor: "" });
+      await this.record({ state: "queued", anchor: "", replaced: (this.part.replaced ?? 0) + 1 });
     } else if (reason === "unreachable" || reason === "gone") {
       await this.refused(code);
     } else if (this.style === "rich") {

@@ -21,8 +21,10 @@ export { BridgeCore, type BridgeStore, bridgeStoreOf, type StoreForBridges } fro
 export { handleInbound, type InboundDeps, type InboundMessage, type InboundOutcome } from "./inbound.ts";
 export { type Blocks, parseMarkdown } from "./markdown/parse.ts";
 export { listMarker, plainInline, plainText } from "./markdown/plain.ts";
+export { tableLines } from "./markdown/table.ts";
 export { pause } from "./pause.ts";
 export type {
+  AnchorKey,
   BridgePlatform,
   Button,
   Capabilities,

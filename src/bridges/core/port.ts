@@ -85,6 +85,16 @@ export type Outcome<T> =
  */
 export type RefusalReason = "markup" | "gone" | "unreachable" | "other";
 
+/** Which placeholder is meant, for platforms that can tell whether it is there already. */
+export interface AnchorKey {
+  /** The same for the same placeholder, however often it is posted; another one for whatever replaces it. */
+  key: string;
+  /** The turn that streams into it, or empty: what is posted for a turn may offer to stop it. */
+  turnId: string;
+  /** An earlier attempt's outcome is unknown: it may be there. */
+  again: boolean;
+}
+
 /** How content is to be written: in the platform's markup, or as bare text. */
 export type Style = "rich" | "plain";
 
@@ -96,7 +106,7 @@ export interface BridgePlatform {
   /** Visible length that blocks will have on this platform. */
   readonly measure: Measure;
   /** Posts the placeholder that an answer is edited into; the only request that may be repeated blindly. */
-  sendAnchor(to: Delivery): Promise<Outcome<string>>;
+  sendAnchor(to: Delivery, anchor: AnchorKey): Promise<Outcome<string>>;
   /** Replaces a message of ours. Repeatable: "not modified" is `ok`. */
   editMessage(
     to: Delivery,

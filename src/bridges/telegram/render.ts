@@ -4,7 +4,7 @@
  * to markup that Telegram accepts.
  */
 import type { List, ListItem, PhrasingContent, RootContent, Table } from "mdast";
-import { type Blocks, listMarker, plainInline } from "../core/index.ts";
+import { type Blocks, listMarker, tableLines } from "../core/index.ts";
 
 /** Wider tables don't fit a phone in a fixed-width font: they are shown row by row. */
 const MAX_TABLE_WIDTH = 42;
@@ -88,20 +88,8 @@ function renderItem(item: ListItem, marker: string, indent: string, context: Con
 }
 
 function renderTable(table: Table): string {
-  const rows = table.children.map((row) =>
-    row.children.map((cell) => plainInline(cell.children).replace(/\s+/g, " ")),
-  );
-  const columns = Math.max(...rows.map((row) => row.length));
-  const widths = Array.from({ length: columns }, (_, i) =>
-    Math.max(1, ...rows.map((row) => width(row[i] ?? ""))),
-  );
-  const total = widths.reduce((sum, w) => sum + w, 0) + 3 * (columns - 1);
-  if (total > MAX_TABLE_WIDTH) return renderRecords(table);
-  const line = (row: string[]) =>
-    widths.map((w, i) => pad(row[i] ?? "", w, table.align?.[i] ?? null)).join(" │ ");
-  const [header = [], ...body] = rows;
-  const rule = widths.map((w) => "─".repeat(w)).join("─┼─");
-  return `<pre>${escapeHtml([line(header), rule, ...body.map(line)].map((text) => text.trimEnd()).join("\n"))}</pre>`;
+  const lines = tableLines(table, MAX_TABLE_WIDTH);
+  return lines ? `<pre>${escapeHtml(lines.join("\n"))}</pre>` : renderRecords(table);
 }
 
 /** A wide table, readable on a phone: each row as a list of "column: value". */
@@ -120,26 +108,6 @@ function renderRecords(table: Table): string {
         .join("\n"),
     )
     .join("\n");
-}
-
-/** Columns that a text takes in a fixed-width font: wide East Asian letters and emoji take two. */
-function width(text: string): number {
-  let columns = 0;
-  for (const character of text)
-    columns +=
-      /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/u.test(
-        character,
-      )
-        ? 2
-        : 1;
-  return columns;
-}
-
-function pad(text: string, to: number, align: "left" | "right" | "center" | null): string {
-  const space = Math.max(0, to - width(text));
-  if (align === "right") return " ".repeat(space) + text;
-  if (align === "center") return " ".repeat(space >> 1) + text + " ".repeat(space - (space >> 1));
-  return text + " ".repeat(space);
 }
 
 function renderInline(nodes: PhrasingContent[]): string {

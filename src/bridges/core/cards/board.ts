@@ -181,7 +181,8 @@ export class CardBoard {
     if (step.previous !== "" && !step.again) await store.mark(principal, approvalId);
     await store.setMessage(approvalId, { ...base, ...former, state: "sending", message: "" });
     failpoint("card.sending");
-    const outcome = await platform.sendAnchor(record.deliver);
+    const key = `card.${approvalId}.${step.previous}.${this.local(approvalId).replaced}`;
+    const outcome = await platform.sendAnchor(record.deliver, { key, turnId: "", again: step.again });
     switch (outcome.kind) {
       case "ok":
         failpoint("card.posted");
