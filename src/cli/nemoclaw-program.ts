@@ -9,6 +9,7 @@ import { credentialsCommand } from "./commands/credentials.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { policyCommand } from "./commands/policy.ts";
 import { policyAddCommand, policyListCommand, policyRemoveCommand } from "./commands/policy-presets.ts";
+import { reloadCommand } from "./commands/reload.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { stopCommand } from "./commands/stop.ts";
@@ -46,6 +47,7 @@ The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a u
     logsCommand(),
     auditCommand(),
     stopCommand(),
+    reloadCommand(),
     policyCommand(),
     policyListCommand(),
     policyAddCommand(),

@@ -68,6 +68,11 @@ async function main(): Promise<void> {
     endAfter(running && how(running), code, limitMs);
   };
   process.on("message", (message: ToService) => {
+    if (message.type === "config") {
+      logger.level = message.config.log.level;
+      running?.reconfigure?.(message.config);
+      logger.info("settings changed");
+    }
     if (message.type !== "drain") return;
     const leave = (service: RunningService) => service.leave?.() ?? service.drain();
     end("drain", message.hurry ? leave : (service) => service.drain(), 0);

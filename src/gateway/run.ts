@@ -40,6 +40,8 @@ export interface Gateway {
   activity(): readonly GatewayActivity[];
   /** For status; read again each time. */
   facts(): Record<string, string>;
+  /** Other models, providers and caps from now on: calls under way go on as they began. */
+  reconfigure(config: InferenceConfig): void;
   close(): Promise<void>;
 }
 
@@ -98,6 +100,12 @@ export async function runGateway(options: GatewayOptions): Promise<Gateway> {
     listening: () => sockets.listening,
     activity: () => feed.read({}, Number.MAX_SAFE_INTEGER).items,
     facts: () => way?.policies.facts() ?? {},
+    reconfigure({ limits, ...rest }) {
+      // In place: router and caps hold these objects and read them anew at each call.
+      for (const key of ["dailyTokens", "dailyMicros"] as const) delete config.limits[key];
+      Object.assign(config.limits, limits);
+      Object.assign(config, rest);
+    },
     async close() {
       await way?.close();
       await router.close();

@@ -98,6 +98,8 @@ export interface ResolvedConfig {
   secrets: SecretSource[];
   /** Sentences for the operator: what was chosen for want of a setting. */
   notices: string[];
+  /** Path of each setting that a variable or flag decides (`a.b.c`) → its name. Changes of the file don't count there. */
+  overridden: ReadonlyMap<string, string>;
 }
 
 /** What the command line may override. */
@@ -163,6 +165,7 @@ export function resolveConfig(input: {
     put(merged, path, read ? read(text) : text);
     origins.set(path.join("."), name);
   }
+  newcomersProfile(merged, origins);
   const secrets = secretsIn(input.env, input.parts.keys);
   const notices: string[] = [];
   if (get(merged, ["inference", "default", "provider"]) === undefined) {
@@ -181,7 +184,17 @@ export function resolveConfig(input: {
     config: parsed.data,
     secrets: secrets.map(({ variable, process, name, value }) => ({ variable, process, name, value })),
     notices,
+    overridden: origins,
   };
+}
+
+/** The default sandbox's provider and model are the profile of newcomers, unless the environment says another. */
+function newcomersProfile(merged: Record<string, unknown>, origins: ReadonlyMap<string, string>): void {
+  const chosen = get(merged, ["defaultSandbox"]);
+  const { provider, model } = asMap(get(merged, ["sandboxes", String(chosen)])) ?? {};
+  if (typeof provider !== "string" || origins.has("inference.default.provider")) return;
+  put(merged, ["inference", "default", "provider"], provider);
+  if (!origins.has("inference.default.model")) put(merged, ["inference", "default", "model"], model);
 }
 
 /** Secrets of the environment; where two variables name one secret, the first counts. */

@@ -8,6 +8,7 @@ export function startCommand(): Command {
     .description("start the service: Redis, launcher, gateway, worker and bridges, restarted when they die")
     .argument("[service]", `insist on this one: ${NAMED.join(" or ")}`)
     .option("--once <text>", "ask one question, print the answer to stdout, stop everything")
+    .option("-d, --detach", "in the background; comes back when the service takes messages")
     .option("--yes", "install missing system packages without asking")
     .option("--no-prompt", "no chat prompt, also in a terminal")
     .option("--home <dir>", "home of the installation")
@@ -18,6 +19,7 @@ export function startCommand(): Command {
       `
 Examples:
   nemoclaw start
+  nemoclaw start --detach
   nemoclaw start --once "What is 2+2?"
   TELEGRAM_BOT_TOKEN=… TELEGRAM_ALLOWED_USERS=12345678 nemoclaw start telegram-bridge
   NEMOCLAW_HOME=/srv/nemoclaw nemoclaw start --no-prompt`,

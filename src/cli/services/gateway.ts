@@ -40,11 +40,12 @@ export const startGateway: StartService = async (settings, logger) => {
     },
     env: {}, // Keys are files by now.
   });
-  const { provider, model } = config.default;
   return {
     get facts() {
+      const { provider, model } = config.default;
       return { model: model ? `${provider}/${model}` : provider, ...gateway.facts() };
     },
+    reconfigure: ({ inference }) => gateway.reconfigure(InferenceConfig.parse(inference)),
     async drain() {
       await gateway.close();
       await store.close();

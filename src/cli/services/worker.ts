@@ -11,9 +11,12 @@ export const startWorker: StartService = async (settings, logger) => {
   const paths = pathsOf(settings.home);
   const config = WorkerConfig.parse(settings.config.worker);
   // What the agent is told of its model; which one is really called is the router's business.
-  const { provider, model } = InferenceConfig.parse(settings.config.inference).default;
-  config.profile.provider = provider;
-  config.profile.model = model ?? (providerOf(provider)?.defaultModel || "default");
+  const takeModel = (inference: unknown) => {
+    const { provider, model } = InferenceConfig.parse(inference).default;
+    config.profile.provider = provider;
+    config.profile.model = model ?? (providerOf(provider)?.defaultModel || "default");
+  };
+  takeModel(settings.config.inference);
   const store = await openServiceStore(settings, "worker", logger);
   const launcher = new LauncherClient({ socket: paths.launcher.workerSocket });
   const worker = runWorker({
@@ -33,5 +36,10 @@ export const startWorker: StartService = async (settings, logger) => {
     await store.close();
   };
   await worker.ready;
-  return { facts: {}, drain: () => finish(worker.drain()), leave: () => finish(worker.close()) };
+  return {
+    facts: {},
+    reconfigure: ({ inference }) => takeModel(inference),
+    drain: () => finish(worker.drain()),
+    leave: () => finish(worker.close()),
+  };
 };

@@ -4,6 +4,7 @@
 export interface StartOptions {
   once?: string;
   prompt: boolean;
+  detach?: boolean;
   home?: string;
   port?: string;
   driver?: string;

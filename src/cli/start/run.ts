@@ -6,8 +6,11 @@ import { askOnce } from "../chat/once.ts";
 import { chatPrompt } from "../chat/prompt.ts";
 import { EXIT, say } from "../io.ts";
 import { prettyLines } from "../pretty.ts";
+import type { ServiceStatus } from "../supervisor/control.ts";
 import { openInstallation } from "../supervisor/installation.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
+import { startDetached } from "./detach.ts";
+import { joinRunning, runningStatus } from "./join.ts";
 import { NAMED, type StartOptions } from "./options.ts";
 
 /** Runs until the service has ended; ends the process. */
@@ -20,6 +23,10 @@ export async function runStart(service: string | undefined, options: StartOption
     });
   }
   const home = options.home ?? homeFrom(process.env);
+  if (service !== undefined) insistKnown(service);
+  const running = service === undefined && !options.detach ? undefined : await runningStatus(home);
+  if (running && service !== undefined) process.exit(await joinRunning(home, service));
+  if (options.detach) return runDetached(home, service, options, running);
   const installation = await openInstallation(home, process.env, {
     driver: options.driver,
     port: options.port,
@@ -78,15 +85,35 @@ function isTerminal(): boolean {
   return process.stdin.isTTY === true && process.stdout.isTTY === true;
 }
 
+/** In the background, unless it runs there already. */
+async function runDetached(
+  home: string,
+  service: string | undefined,
+  { port, driver }: StartOptions,
+  running: ServiceStatus | undefined,
+): Promise<void> {
+  if (running) return say(`nemoclaw runs already (pid ${running.pid}); nemoclaw status shows how it is`);
+  const args = [
+    ...(service === undefined ? [] : [service]),
+    ...(port === undefined ? [] : ["--port", port]),
+    ...(driver === undefined ? [] : ["--driver", driver]),
+  ];
+  const status = await startDetached({ home, args, progress: say });
+  say(`runs in the background (pid ${status.pid}); nemoclaw status, nemoclaw logs --follow, nemoclaw stop`);
+}
+
+/** @throws Fault `unknown-service` */
+function insistKnown(service: string): void {
+  if (NAMED.includes(service)) return;
+  throw new Fault({
+    code: "unknown-service",
+    message: `"${service}" can't be started by itself`,
+    hint: `nemoclaw start runs everything; by name: ${NAMED.join(", ")}`,
+  });
+}
+
 /** @throws Fault when a service that was asked for by name lacks what it needs. */
 function insistOn(service: string, hasBotToken: boolean): void {
-  if (!NAMED.includes(service)) {
-    throw new Fault({
-      code: "unknown-service",
-      message: `"${service}" can't be started by itself`,
-      hint: `nemoclaw start runs everything; by name: ${NAMED.join(", ")}`,
-    });
-  }
   if (service === "telegram-bridge" && !hasBotToken) {
     throw new Fault({
       code: "telegram-token-missing",

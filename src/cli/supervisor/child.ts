@@ -64,6 +64,10 @@ export class Child {
   #trouble = "";
   #facts: Record<string, string> = {};
   #draining = false;
+  /** The next exit is wanted: it starts again at once. */
+  #restarting = false;
+  /** Settles when it is up again after a wanted restart, or can't be. */
+  #up: PromiseWithResolvers<void> | undefined;
   #lastPong = 0;
   readonly #ready = Promise.withResolvers<void>();
 
@@ -98,6 +102,30 @@ export class Child {
     this.#settings = settings;
     this.#send({ type: "settings", settings });
     return this.#ready.promise;
+  }
+
+  /** Tells it settings that count at once; the next life gets them too. */
+  reconfigure(config: ServiceSettings["config"]): void {
+    if (this.#settings) this.#settings = { ...this.#settings, config };
+    this.#send({ type: "config", config });
+  }
+
+  /**
+   * Ends it in order and starts it with other settings; resolves when it is ready again.
+   * @throws the process's own Fault when it can't start with them; the supervisor goes on trying.
+   */
+  async restart(config: ServiceSettings["config"], limitMs: number): Promise<void> {
+    if (this.#settings) this.#settings = { ...this.#settings, config };
+    const child = this.#process;
+    // Between two lives: the next one gets the new settings anyhow.
+    if (this.#draining || !child || child.exitCode !== null || child.signalCode !== null) return;
+    this.#restarting = true;
+    this.#up ??= Promise.withResolvers();
+    const up = this.#up.promise;
+    this.#send({ type: "drain", hurry: false });
+    const late = setTimeout(() => child.kill("SIGKILL"), limitMs);
+    child.once("exit", () => clearTimeout(late));
+    return up;
   }
 
   /** Ends it in order; after `limitMs` by SIGKILL. */
@@ -161,14 +189,22 @@ export class Child {
       this.#lastPong = performance.now();
       if (!this.#draining) this.#enter("ready");
       this.#ready.resolve();
+      this.#settleRestart((up) => up.resolve());
     } else if (message.type === "failed") {
       const { code, hint, retryable } = message;
       this.#trouble = hint ? `${message.message} (${hint})` : message.message;
-      if (!retryable)
-        this.#ready.reject(
-          new Fault({ code, message: `${this.name}: ${message.message}`, ...(hint ? { hint } : {}) }),
-        );
+      const fault = new Fault({
+        ...{ code, message: `${this.name}: ${message.message}` },
+        ...(hint ? { hint } : {}),
+      });
+      if (!retryable) this.#ready.reject(fault);
+      this.#settleRestart((up) => up.reject(fault));
     }
+  }
+
+  #settleRestart(how: (up: PromiseWithResolvers<void>) => void): void {
+    if (this.#up) how(this.#up);
+    this.#up = undefined;
   }
 
   #ping(): void {
@@ -182,6 +218,11 @@ export class Child {
   #ended(livedMs: number, how: string): void {
     if (this.#draining) {
       this.#enter("stopped");
+      return;
+    }
+    if (this.#restarting) {
+      this.#restarting = false;
+      this.#spawn();
       return;
     }
     const plan = planRestart(this.#shortLives, livedMs, Math.random());

@@ -24,7 +24,19 @@ export interface ServiceStatus {
 }
 
 /** What may be asked. */
-export type ControlRequest = { op: "status" } | { op: "stop"; sandboxes: boolean };
+export type ControlRequest = { op: "status" } | { op: "stop"; sandboxes: boolean } | { op: "reload" };
+
+/** What `nemoclaw reload` did. */
+export interface ReloadReport {
+  /** Settings that differ, as paths. */
+  changed: string[];
+  /** Processes that were restarted or started for it. */
+  restarted: string[];
+  /** Settings that wait for the next start. */
+  waits: string[];
+  /** Processes that can't start with the new settings, and why. */
+  troubles: string[];
+}
 
 /** Listens; a socket file left by a killed supervisor is replaced, since the home's lock is ours. */
 export async function serveControl(
@@ -41,7 +53,11 @@ export async function serveControl(
         result: (await answer(JSON.parse(line) as ControlRequest)) ?? null,
       });
       reply()
-        .catch((error: unknown) => ({ ok: false, message: describeError(error) }))
+        .catch((error: unknown) => {
+          const { code = "control-failed", hint } = error instanceof Fault ? error : {};
+          const message = error instanceof Fault ? error.message : describeError(error);
+          return { ok: false, code, message, hint };
+        })
         .then((value) => peer.end(`${JSON.stringify(value)}\n`));
     });
   });
@@ -71,7 +87,10 @@ export async function askControl<T>(socket: string, request: ControlRequest): Pr
     });
   }
   peer.write(`${JSON.stringify(request)}\n`);
-  const reply = JSON.parse(await text(peer)) as { ok: true; result: T } | { ok: false; message: string };
-  if (!reply.ok) throw new Fault({ code: "control-failed", message: reply.message });
-  return reply.result;
+  const reply = JSON.parse(await text(peer)) as
+    | { ok: true; result: T }
+    | { ok: false; code: string; message: string; hint?: string };
+  if (reply.ok) return reply.result;
+  const { code, message, hint } = reply;
+  throw new Fault({ code, message, ...(hint ? { hint } : {}) });
 }

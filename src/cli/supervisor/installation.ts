@@ -4,31 +4,36 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { INFERENCE_PARTS } from "../../gateway/index.ts";
-import { BOT_TOKEN, type Config, type ConfigFlags, resolveConfig } from "../../lib/config.ts";
+import { BOT_TOKEN, type Config, type ConfigFlags } from "../../lib/config.ts";
 import { newId } from "../../lib/ids.ts";
 import type { Paths } from "../../lib/paths.ts";
 import { type Blueprint, resolveBlueprint } from "../../sandbox/index.ts";
-import { WorkerConfig } from "../../worker/index.ts";
 import { PROJECT_ROOT } from "../project.ts";
+import { readConfig } from "../settings/read.ts";
 import { type HomeLock, lockHome } from "./home-lock.ts";
 import { makeLayout } from "./layout.ts";
-import { readSecret, storedProviderKeys, storeSecrets } from "./secrets.ts";
+import { readSecret, storeSecrets } from "./secrets.ts";
 import { type Users, usersFor } from "./users.ts";
 
+/** What may change while the service runs: `nemoclaw reload` reads it anew. */
+export interface Settings {
+  config: Config;
+  hasBotToken: boolean;
+  /** Nobody but the operator is let in. */
+  onlyOperator: boolean;
+  notices: string[];
+}
+
 /** A home that is ours and ready. */
-export interface Installation {
+export interface Installation extends Settings {
   paths: Paths;
   blueprint: Blueprint;
   root: boolean;
   users: Users;
   hostId: string;
-  config: Config;
   lock: HomeLock;
-  hasBotToken: boolean;
-  /** Nobody but the operator is let in. */
-  onlyOperator: boolean;
-  notices: string[];
+  /** Reads the settings again, with the environment and flags of the start. @throws Fault `config-invalid` */
+  reread(): Settings;
 }
 
 /**
@@ -46,44 +51,32 @@ export async function openInstallation(
   const paths = makeLayout(home, users, uid === 0);
   const lock = lockHome(paths.lock);
   try {
-    const text = existsSync(paths.config) ? readFileSync(paths.config, "utf8") : undefined;
-    const { config, secrets, notices } = resolveConfig({
-      file: { path: paths.config, text },
-      env,
-      flags,
-      parts: {
-        inference: INFERENCE_PARTS.schema,
-        egress: INFERENCE_PARTS.egress,
-        worker: WorkerConfig,
-        keys: INFERENCE_PARTS.keys,
-      },
-      defaults: [
-        [["egress", "unknown"], blueprint.policy.unknown],
-        ...Object.entries(blueprint.profiles.default.limits).map(([name, value]): [string[], unknown] => [
-          ["worker", "profile", "limits", name],
-          value,
-        ]),
-      ],
-      storedKeys: storedProviderKeys(paths),
-    });
-    storeSecrets(secrets, paths, users, env);
-    const hasBotToken = readSecret(join(paths.secrets("telegram-bridge"), BOT_TOKEN)) !== undefined;
+    const reread = () => readSettings(paths, blueprint, users, env, flags);
     return {
-      paths,
-      blueprint,
-      root: uid === 0,
-      users,
-      hostId: hostIdOf(paths.hostId),
-      config,
-      lock,
-      hasBotToken,
-      onlyOperator: !hasBotToken || config.telegram.allowedUsers.length === 0,
-      notices,
+      ...{ paths, blueprint, users, lock, reread },
+      ...{ root: uid === 0, hostId: hostIdOf(paths.hostId) },
+      ...reread(),
     };
   } catch (error) {
     lock.release();
     throw error;
   }
+}
+
+function readSettings(
+  paths: Paths,
+  blueprint: Blueprint,
+  users: Users,
+  env: NodeJS.ProcessEnv,
+  flags: ConfigFlags,
+): Settings {
+  const { config, secrets, notices } = readConfig(paths, { env, flags, blueprint });
+  storeSecrets(secrets, paths, users, env);
+  const hasBotToken = readSecret(join(paths.secrets("telegram-bridge"), BOT_TOKEN)) !== undefined;
+  return {
+    ...{ config, hasBotToken, notices },
+    onlyOperator: !hasBotToken || config.telegram.allowedUsers.length === 0,
+  };
 }
 
 /** This host's name in every record, made at the first start. */

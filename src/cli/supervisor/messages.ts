@@ -33,6 +33,8 @@ export type ToService =
   | { type: "settings"; settings: ServiceSettings }
   /** End in order: finish or detach, flush, close, exit 0. In a hurry: detach at once. */
   | { type: "drain"; hurry: boolean }
+  /** Settings that take effect at once have changed (reload.ts). */
+  | { type: "config"; config: Config }
   | { type: "ping"; n: number };
 
 /** Child → supervisor. */

@@ -4,7 +4,7 @@
 import { Fault } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logging.ts";
 import { judgeLayers, LauncherClient, type Layer } from "../../sandbox/index.ts";
-import type { Installation } from "./installation.ts";
+import type { Installation, Settings } from "./installation.ts";
 
 /** See the module's header. */
 export class Sandboxes {
@@ -23,8 +23,12 @@ export class Sandboxes {
    * @throws Fault `layers-missing` when this host lacks a required one and the operator did not choose `best_effort`.
    */
   async checkLayers(): Promise<string[]> {
-    const { config, onlyOperator } = this.#installation;
     this.layers = await this.#ask((client) => client.layers());
+    return this.judge(this.#installation);
+  }
+
+  /** The same for other settings, without looking again. @throws Fault `layers-missing` */
+  judge({ config, onlyOperator }: Pick<Settings, "config" | "onlyOperator">): string[] {
     const { serve, problems } = judgeLayers(this.layers, config.sandbox.protections, onlyOperator);
     for (const problem of problems) this.#logger.warn({ problem }, "protection is missing");
     if (serve) return problems.map((problem) => `PROTECTION MISSING: ${problem}`);

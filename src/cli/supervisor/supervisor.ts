@@ -4,16 +4,19 @@
  */
 import type { Server } from "node:net";
 import { dirname, join } from "node:path";
+import { describeError } from "../../lib/errors.ts";
 import { createLogger, type Logger } from "../../lib/logging.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
 import { ensureRuntime } from "../../sandbox/index.ts";
 import { PROGRAM_SUFFIX } from "../project.ts";
 import { version } from "../version.ts";
 import { Child } from "./child.ts";
-import { type ServiceStatus, serveControl } from "./control.ts";
-import type { Installation } from "./installation.ts";
+import { type ReloadReport, type ServiceStatus, serveControl } from "./control.ts";
+import type { Installation, Settings } from "./installation.ts";
 import { LogFile } from "./log.ts";
+import { openOperatorStore, syncProfiles } from "./profiles.ts";
 import { type ServiceRedis, startRedis } from "./redis.ts";
+import { EFFECTS, planReload } from "./reload.ts";
 import { Sandboxes } from "./sandboxes.ts";
 import { outlastChildren, recordChildren } from "./survivors.ts";
 import type { ServiceName } from "./users.ts";
@@ -40,6 +43,13 @@ export interface SupervisorOptions {
   onLog: (line: string) => void;
 }
 
+/** Node and the agent's program, as processes are told of them. */
+interface Runtime {
+  node: string;
+  dir: string;
+  digest: string;
+}
+
 /** See the module's header. */
 export class Supervisor {
   readonly #installation: Installation;
@@ -55,6 +65,9 @@ export class Supervisor {
   #control: Server | undefined;
   #stopping: Promise<void> | undefined;
   #started = false;
+  #settings: Settings;
+  #runtime: Runtime | undefined;
+  #reloading: Promise<unknown> = Promise.resolve();
   /** Settles when {@link stop} has ended everything. */
   readonly ended: Promise<void>;
   readonly #ended = Promise.withResolvers<void>();
@@ -62,6 +75,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     const { installation } = options;
     this.#installation = installation;
+    this.#settings = installation;
     this.#progress = options.progress;
     this.#log = new LogFile(installation.paths.logs);
     this.#log.onLine(options.onLog);
@@ -123,12 +137,13 @@ export class Supervisor {
     if (stuck.length > 0) this.#logger.warn({ services: stuck }, "killed what a dead supervisor left");
     this.#control = await serveControl(paths.status, async (request) => {
       if (request.op === "status") return this.status;
+      if (request.op === "reload") return this.reload();
       await this.stop({ sandboxes: request.sandboxes });
       return undefined;
     });
 
     for (const name of START_ORDER.flat()) {
-      if (name !== "telegram-bridge" || this.#installation.hasBotToken) this.#prepare(name);
+      if (name !== "telegram-bridge" || this.#settings.hasBotToken) this.#prepare(name);
     }
     const node = process.execPath;
     const [runtime, redis] = await Promise.all([
@@ -137,9 +152,11 @@ export class Supervisor {
     ]);
     this.#redis = redis;
     this.#progress(`· Redis ${redis.adopted ? "found running" : "started"}`);
+    this.#runtime = { node, ...runtime };
+    await this.#syncProfiles();
     for (const names of START_ORDER) {
       const children = names.flatMap((name) => this.#children.get(name) ?? []);
-      await Promise.all(children.map((child) => this.#startChild(child, { node, ...runtime })));
+      await Promise.all(children.map((child) => this.#startChild(child)));
       if (names.includes("launcher")) this.#warnings.push(...(await this.#sandboxes.checkLayers()));
     }
     this.#started = true;
@@ -160,10 +177,11 @@ export class Supervisor {
     child.prepare();
   }
 
-  async #startChild(child: Child, runtime: { node: string; dir: string; digest: string }): Promise<void> {
+  async #startChild(child: Child): Promise<void> {
     const { name } = child;
-    const { paths, hostId, config, users } = this.#installation;
-    const { node, dir, digest } = runtime;
+    const { paths, hostId, users } = this.#installation;
+    const { config } = this.#settings;
+    const { node, dir, digest } = this.#runtime!;
     const started = child
       .start({
         name,
@@ -187,6 +205,54 @@ export class Supervisor {
     });
     started.catch((error: unknown) => this.#logger.error({ err: error }, "bridge can't start"));
     return Promise.race([started, late]);
+  }
+
+  /** Onboarded names and models into Redis. Not having them there is no reason not to serve. */
+  async #syncProfiles(): Promise<void> {
+    const { paths, hostId } = this.#installation;
+    try {
+      const store = await openOperatorStore(paths, this.#redis!.access, hostId, this.#logger);
+      await syncProfiles(store, this.#settings.config.sandboxes).finally(() => store.close());
+    } catch (error) {
+      this.#logger.error({ err: error }, "profiles of onboarded sandboxes could not be written");
+    }
+  }
+
+  /**
+   * Takes changed settings over: all of them are checked first, then each counts at once, by a restart of its process,
+   * or at the next start (reload.ts). One at a time.
+   * @throws Fault `config-invalid`, `layers-missing`: then nothing has changed.
+   */
+  reload(): Promise<ReloadReport> {
+    const reloading = this.#reloading.then(() => this.#reload());
+    this.#reloading = reloading.catch(() => {});
+    return reloading;
+  }
+
+  async #reload(): Promise<ReloadReport> {
+    const before = this.#settings;
+    const after = this.#installation.reread();
+    const { changed, restart, waits } = planReload(before, after);
+    // What waits for the next start must not come halfway, by the restart of one process.
+    const kept = Object.entries(before.config).filter(([key]) => EFFECTS[key] === "start");
+    const config = { ...after.config, ...Object.fromEntries(kept) };
+    this.#sandboxes.judge({ ...after, config });
+    this.#settings = { ...after, config };
+    this.#logger.level = config.log.level;
+    this.#logger.info({ changed, restart, waits }, "settings changed");
+    await this.#syncProfiles();
+    const troubles: string[] = [];
+    for (const name of START_ORDER.flat()) {
+      const child = this.#children.get(name);
+      if (!child && restart.includes(name)) {
+        this.#prepare(name);
+        await this.#startChild(this.#children.get(name)!);
+      } else if (child && restart.includes(name)) {
+        const { limitMs } = DRAIN_ORDER.find(({ names }) => names.includes(name))!;
+        await child.restart(config, limitMs).catch((error: unknown) => troubles.push(describeError(error)));
+      } else child?.reconfigure(config);
+    }
+    return { changed, restarted: restart, waits, troubles };
   }
 
   /**
