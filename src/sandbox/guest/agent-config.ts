@@ -87,6 +87,9 @@ export function openclawConfig(
 /** Says of every process of the agent that it is one (processes.ts). */
 export const MARKER = "NEMOCLAW_AGENT";
 
+/** Says of every process of an operator's session which one it belongs to. */
+export const SHELL_MARKER = "NEMOCLAW_SHELL";
+
 /** The agent's whole environment; nothing of the guest's own is passed on. */
 export function agentEnv(start: StartConfig, paths: GuestPaths): Record<string, string> {
   const proxy = `http://127.0.0.1:${paths.proxyPort}`;

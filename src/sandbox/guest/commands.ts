@@ -2,7 +2,9 @@
  * What each command of the host does (protocol.ts). Every command that carries an id is answered by one `ack`.
  * The host is trusted to command, yet a malformed command must not end the guest.
  */
+import type { Execs, SessionCommand } from "./execs.ts";
 import { BadPath, getFile, putFile } from "./home-files.ts";
+import { forgetOutbox, listFiles, takeOutbox } from "./home-list.ts";
 import type { HostLink } from "./host-link.ts";
 import { reason } from "./log.ts";
 import { FILE_CHUNK, type FromGuest, type GuestError, type ToGuest } from "./protocol.ts";
@@ -16,6 +18,7 @@ export interface Guest {
   home: string;
   turns: Turns;
   link: HostLink;
+  execs: Execs;
   /** Starts the agent's gateway unless it runs. */
   warmUp(): Promise<void>;
   /** Tells the host which files change, for so long. */
@@ -31,7 +34,8 @@ export function handleCommand(guest: Guest, command: ToGuest): void {
   if (command.type === "ping") guest.link.send({ type: "pong", n: command.n });
   else if (command.type === "received") guest.turns.received(command.turnId, command.seq);
   else if (command.type === "watch") guest.watchFiles(command.ms);
-  else if (command.type !== "welcome" && Number.isInteger(command.id)) void carryOut(guest, command);
+  else if ("id" in command && Number.isInteger(command.id)) void carryOut(guest, command);
+  else if ("session" in command) guest.execs.command(command as SessionCommand);
 }
 
 async function carryOut(guest: Guest, command: Numbered): Promise<void> {
@@ -70,15 +74,27 @@ async function perform(guest: Guest, command: Numbered): Promise<{ ack?: Ack; af
       return { ack: { turn: turn.describe() }, after: () => link.follow(turn, command.afterSeq) };
     }
     case "file.put": {
+      const { path, offset, last, fresh, mode } = command;
       const data = Buffer.from(command.data, "base64");
-      return { ack: { size: await putFile(guest.home, command.path, command.offset, data, command.last) } };
+      return { ack: await putFile(guest.home, path, offset, data, { last, fresh, mode }) };
     }
     case "file.get": {
-      const { size, data, eof } = await getFile(guest.home, command.path, command.offset);
-      return { ack: { size, data: data.toString("base64"), eof } };
+      const { data, ...about } = await getFile(guest.home, command.path, command.offset);
+      return { ack: { ...about, data: data.toString("base64") } };
     }
+    case "file.list":
+      return { ack: await listFiles(guest.home, command.path, command.recursive, command.after) };
+    case "outbox.take":
+      return { ack: { files: await takeOutbox(guest.home, command.turnId) } };
+    case "outbox.forget":
+      await forgetOutbox(guest.home, command.turnId);
+      return {};
+    case "exec":
+      guest.execs.open(command);
+      return {};
     case "quiesce":
       if (turns.running.length > 0) throw new TurnRefused("busy", "a turn is running");
+      if (guest.execs.size > 0) throw new TurnRefused("busy", "a program of the operator is running");
       return { after: () => guest.quiet() };
     case "shutdown":
       return { after: () => guest.shutdown() };

@@ -17,6 +17,8 @@ const HIGH_WATER = 512 * 1024;
 export interface LinkOwner {
   hello(): Extract<FromGuest, { type: "hello" }>;
   command(command: ToGuest): void;
+  /** The connection ended: what belonged to it is over. */
+  down(): void;
 }
 
 /** The one link of this guest. */
@@ -76,6 +78,7 @@ export class HostLink {
       this.#socket = undefined;
       this.#welcome = false;
       this.#cursors.clear();
+      this.#owner.down();
       setTimeout(() => this.dial(), retry ?? this.#pause);
       this.#pause = Math.min(this.#pause * 2, LIMITS.redialMax);
     });

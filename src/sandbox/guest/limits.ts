@@ -17,6 +17,10 @@ export const LIMITS = {
   cancelKill: 3_000,
   /** From SIGTERM to SIGKILL of the agent. */
   stop: 5_000,
+  /** A session of the operator that is closed: from SIGHUP to SIGKILL. */
+  hangUp: 1_000,
+  /** What a session's program left running is killed this long after its end. */
+  leftOver: 200,
   /** Silence of the host after which the connection is taken for dead. */
   hostSilent: 6_000,
   /** Redial of control.sock: first and longest pause. */

@@ -5,6 +5,7 @@
 import type { Server, Socket } from "node:net";
 import { Agent } from "./agent.ts";
 import { handleCommand } from "./commands.ts";
+import { Execs } from "./execs.ts";
 import { startForwarder } from "./forwarder.ts";
 import { Gate } from "./gate.ts";
 import { HomeWatch } from "./home-watch.ts";
@@ -49,8 +50,10 @@ const link = new HostLink(paths.controlSocket, {
     turns: turns.describe(),
   }),
   command: (command) =>
-    handleCommand({ home: paths.home, turns, link, warmUp, watchFiles, quiet, shutdown }, command),
+    handleCommand({ home: paths.home, turns, link, execs, warmUp, watchFiles, quiet, shutdown }, command),
+  down: () => execs.closeAll(),
 });
+const execs: Execs = new Execs(start, paths, (frame) => link.send(frame));
 const homeWatch = new HomeWatch(paths.home, (changes, more) => link.send({ type: "files", changes, more }));
 
 /** Runs a turn the way it asks for. A one-shot run waits until the gateway is free, and has the agent for itself. */
@@ -108,6 +111,7 @@ function shutdown(): void {
   ending = true;
   log("info", "shutdown");
   link.close();
+  execs.closeAll();
   void agent.stop().finally(() => process.exit(0));
 }
 

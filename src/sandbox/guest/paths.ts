@@ -48,6 +48,7 @@ export interface StartConfig {
   name: string;
   bootId: string;
   agent: { model: string; contextWindow: number; maxTokens: number; program?: string };
+  limits?: { memoryBytes?: number };
 }
 
 /** Reads the paths from the environment. */

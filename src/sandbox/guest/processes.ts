@@ -3,7 +3,7 @@
  * they may signal it. Must never signal a process that doesn't carry the agent's mark: attached shells aren't ours.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { MARKER } from "./agent-config.ts";
+import { MARKER, SHELL_MARKER } from "./agent-config.ts";
 
 /** A process of this sandbox. */
 export interface Proc {
@@ -16,13 +16,22 @@ export interface Proc {
 
 /** All processes that carry the agent's mark. */
 export function agentProcesses(bootId: string): Proc[] {
+  return marked(`${MARKER}=${bootId}\0`);
+}
+
+/** Kills what a session of the operator started and what is left of it. Returns how many there were. */
+export function killShell(mark: string, signal: NodeJS.Signals = "SIGKILL"): number {
+  return kill(marked(`${SHELL_MARKER}=${mark}\0`), signal);
+}
+
+function marked(mark: string): Proc[] {
   const found: Proc[] = [];
   for (const name of readdirSync("/proc")) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
     try {
       const env = readFileSync(`/proc/${pid}/environ`, "latin1");
-      if (!env.includes(`${MARKER}=${bootId}\0`)) continue;
+      if (!env.includes(mark)) continue;
       const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
       // The command name may hold anything, also ") ": fields are counted after the last parenthesis.
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
@@ -54,10 +63,10 @@ export function ticks(): number {
   return Math.floor(Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]) * 100);
 }
 
-function kill(processes: Proc[]): number {
+function kill(processes: Proc[], signal: NodeJS.Signals = "SIGKILL"): number {
   for (const { pid } of processes) {
     try {
-      process.kill(pid, "SIGKILL");
+      process.kill(pid, signal);
     } catch {
       // Gone meanwhile.
     }

@@ -14,6 +14,29 @@ export const FILE_CHUNK = 96 * 1024;
 /** Bytes of unacknowledged events that the guest keeps per turn; older text deltas are compacted into one. */
 export const JOURNAL_BYTES = 4 * 1024 * 1024;
 
+/** Bytes of a session's input or output that may be under way before the receiver has granted more. */
+export const EXEC_WINDOW = 256 * 1024;
+/** Bytes of input or output in one `exec.*` frame. */
+export const EXEC_CHUNK = 64 * 1024;
+/** Programs that the host may have started inside at once. */
+export const MAX_SESSIONS = 8;
+/** Entries of one `file.list` answer. */
+export const LIST_PAGE = 200;
+
+/** A file or directory of the home. */
+export interface GuestFile {
+  /** Relative to the listed directory. */
+  path: string;
+  kind: "file" | "directory" | "other";
+  /** Bytes; 0 for what is no file. */
+  size: number;
+  /** Permission bits, without setuid, setgid and sticky. */
+  mode: number;
+}
+
+/** Signals that a session may be sent. */
+export type ExecSignal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGQUIT" | "SIGKILL";
+
 /** What the agent inside is doing. `oneshot` = warm gateway stopped, no turn can be taken warm until `warm`. */
 export type AgentState = "cold" | "waking" | "warm" | "busy" | "failed";
 
@@ -66,12 +89,31 @@ export type FromGuest =
       turns: GuestTurn[];
     }
   /** Answer to the command with that id. `error` is a code from {@link GuestError}. */
-  | { type: "ack"; id: number; ok: true; turn?: GuestTurn; size?: number; data?: string; eof?: boolean }
+  | {
+      type: "ack";
+      id: number;
+      ok: true;
+      turn?: GuestTurn;
+      size?: number;
+      data?: string;
+      eof?: boolean;
+      /** Where a file was put, or what was moved where. */
+      path?: string;
+      files?: GuestFile[];
+      /** The file's or the new name's permission bits. */
+      mode?: number;
+    }
   | { type: "ack"; id: number; ok: false; error: GuestError; message: string }
   | { type: "event"; turnId: string; fence: number; seq: number; event: TurnEvent }
   | { type: "agent"; state: AgentState; detail: string; ms?: number }
   /** Files that changed while the host asked for it (`watch`); `more` were left out. */
   | { type: "files"; changes: FileChange[]; more: number }
+  /** What a session's program wrote; `stream` 1 or 2, with a terminal always 1. */
+  | { type: "exec.out"; session: string; stream: number; data: string }
+  /** That many bytes of input were taken: as many more may be sent. */
+  | { type: "exec.took"; session: string; bytes: number }
+  /** The session is over; nothing follows. `code` is 128 + signal when a signal ended the program. */
+  | { type: "exec.end"; session: string; code: number }
   | { type: "pong"; n: number }
   | { type: "log"; level: "info" | "warn" | "error"; message: string };
 
@@ -116,11 +158,61 @@ export type ToGuest =
   | { type: "attach"; id: number; turnId: string; fence: number; afterSeq: number }
   /** Events up to `seq` are stored: the journal may forget them. */
   | { type: "received"; turnId: string; seq: number }
-  /** File work, paths relative to the home, never followed through symlinks out of it. */
-  | { type: "file.put"; id: number; path: string; offset: number; data: string; last: boolean }
+  /**
+   * File work, paths relative to the home, never followed through symlinks. The file appears under its name with the last
+   * piece. `fresh`: never over another file; one that has the very same bytes is taken for it, else `name (2).ext` is
+   * found and acked as `path`. Pieces of one file come one after the other.
+   */
+  | {
+      type: "file.put";
+      id: number;
+      path: string;
+      offset: number;
+      data: string;
+      last: boolean;
+      fresh?: boolean;
+      mode?: number;
+    }
+  /** Acked with `size`, `mode`, `data`, `eof`. */
   | { type: "file.get"; id: number; path: string; offset: number }
   /** Tell files that change in the home, for so long. No answer: a guest that doesn't know it says nothing. */
   | { type: "watch"; ms: number }
+  /**
+   * What is below `path` ("" = the home), the directory's own entries or all of them, sorted, `after` that path; at most
+   * LIST_PAGE. `eof` when there is no more. A file itself is listed as its own name.
+   */
+  | { type: "file.list"; id: number; path: string; recursive: boolean; after: string }
+  /**
+   * Takes what lies in `outbox/` for this turn: moved to `outbox/.sent/<turnId>/`, so that a worker that comes after a
+   * crash finds the same files. Acked with those files (plain files only, names without a directory).
+   */
+  | { type: "outbox.take"; id: number; turnId: string }
+  /** The answer with them is stored: they may go. */
+  | { type: "outbox.forget"; id: number; turnId: string }
+  /**
+   * Runs a program for the operator, caged as the agent is (stage: Landlock, seccomp). `argv` empty = an interactive shell.
+   * `cwd` relative to the home or absolute. Only variables of a list are taken from `env`. With `tty` its input, output
+   * and errors are one terminal. At most EXEC_WINDOW bytes of output come before `exec.took` grants more.
+   * The session ends with the program, and with the connection that it was opened on: then everything it started is
+   * hung up on and killed.
+   */
+  | {
+      type: "exec";
+      id: number;
+      session: string;
+      argv: string[];
+      cwd?: string;
+      env?: Record<string, string>;
+      tty?: { columns: number; rows: number };
+    }
+  /** Input; at most EXEC_WINDOW bytes that the guest hasn't said it `took`. `eof`: no more follows. */
+  | { type: "exec.in"; session: string; data: string; eof?: boolean }
+  | { type: "exec.took"; session: string; bytes: number }
+  | { type: "exec.size"; session: string; columns: number; rows: number }
+  /** To the program's process group. With a terminal any signal hangs up: keys are input. */
+  | { type: "exec.signal"; session: string; signal: ExecSignal }
+  /** Ends it and all that it started. */
+  | { type: "exec.close"; session: string }
   /** Drop connections that would break in a pause; acked when the sandbox may be stopped in place. */
   | { type: "quiesce"; id: number }
   /** End the agent, then PID 1. */

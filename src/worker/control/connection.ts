@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import type { FromGuest, ToGuest } from "../../sandbox/index.ts";
 import { type BucketLimits, TokenBucket } from "./bucket.ts";
 import { encodeFrame, FrameBuffer, ProtocolViolation, parseFrame } from "./frames.ts";
-import { MAX_FRAME } from "./wire.ts";
+import { EXEC_WINDOW, MAX_FRAME } from "./wire.ts";
 
 /** Caps of one connection. */
 export interface ConnectionCaps {
@@ -38,6 +38,8 @@ export class GuestConnection {
   readonly #buffer = new FrameBuffer();
   readonly #frames: TokenBucket;
   readonly #bytes: TokenBucket;
+  /** Bytes that this end has asked for: they come at the pace of whoever takes them, not at that of the buckets. */
+  #solicited = 0;
   #unhandled = 0;
   #scheduled = false;
   #ended = false;
@@ -62,6 +64,7 @@ export class GuestConnection {
   /** Queues a message; a guest that doesn't read its socket is cut off. */
   send(message: ToGuest): void {
     if (this.#ended) return;
+    this.#solicited = Math.min(this.#solicited + solicits(message), MAX_SOLICITED);
     this.#socket.write(encodeFrame(message));
     if (this.#socket.writableLength > this.#caps.maxUnread) this.close("the guest does not read", true);
   }
@@ -135,7 +138,9 @@ export class GuestConnection {
           return;
         }
         const now = performance.now();
-        const wait = Math.max(this.#frames.waitFor(1, now), this.#bytes.waitFor(size, now));
+        // What was asked for may pass at once; whether it really is that shows when it is read.
+        const asked = size <= this.#solicited;
+        const wait = asked ? 0 : Math.max(this.#frames.waitFor(1, now), this.#bytes.waitFor(size, now));
         const behind = this.#unhandled >= this.#caps.maxUnhandled;
         if (wait > 0 || behind) {
           this.#socket.pause();
@@ -143,9 +148,13 @@ export class GuestConnection {
           if (wait > 0 && !behind) this.#schedule(wait);
           return;
         }
-        this.#frames.take(1);
-        this.#bytes.take(size);
-        this.#deliver(parseFrame(this.#buffer.shift(size)));
+        const frame = parseFrame(this.#buffer.shift(size));
+        if (asked) this.#solicited -= size;
+        if (!asked || !isAnswer(frame)) {
+          this.#frames.take(1);
+          this.#bytes.take(size);
+        }
+        this.#deliver(frame);
         if (size > MAX_FRAME / 8) break; // a big frame is a round of its own
       }
       if (!this.#held) this.#schedule();
@@ -161,4 +170,24 @@ export class GuestConnection {
     this.#unhandled++;
     this.#events.frame(frame);
   }
+}
+
+/** All that may be asked for at once; a file's answer is mostly smaller than what is reckoned for it. */
+const MAX_SOLICITED = 4 * 1024 * 1024;
+
+/** Of base64 and what is around it in a frame. */
+const wire = (bytes: number) => Math.ceil(bytes * 1.4) + 1_024;
+
+/** Bytes of frames that a message lets the guest send. What an operator hasn't taken is bounded by EXEC_WINDOW. */
+function solicits(message: ToGuest): number {
+  if (message.type === "exec") return wire(EXEC_WINDOW);
+  if (message.type === "exec.took") return wire(message.bytes);
+  if (message.type === "exec.in") return 256;
+  return message.type === "file.get" || message.type === "file.list" ? MAX_FRAME : 0;
+}
+
+/** What comes because it was asked for. */
+function isAnswer(frame: FromGuest): boolean {
+  if (frame.type === "exec.out" || frame.type === "exec.took") return true;
+  return frame.type === "ack" && frame.ok && (frame.data !== undefined || frame.files !== undefined);
 }

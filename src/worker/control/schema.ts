@@ -45,6 +45,13 @@ const TurnEvent = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("cancelled") }),
 ]);
 
+const GuestFile = z.object({
+  path: z.string().min(1).max(4_096),
+  kind: z.enum(["file", "directory", "other"]),
+  size: count,
+  mode: count,
+});
+
 const Ack = z.discriminatedUnion("ok", [
   z.object({
     type: z.literal("ack"),
@@ -54,6 +61,9 @@ const Ack = z.discriminatedUnion("ok", [
     size: count.exactOptional(),
     data: long.exactOptional(),
     eof: z.boolean().exactOptional(),
+    path: z.string().max(4_096).exactOptional(),
+    files: z.array(GuestFile).max(256).exactOptional(),
+    mode: count.exactOptional(),
   }),
   z.object({
     type: z.literal("ack"),
@@ -78,6 +88,9 @@ const Hello = z.object({
 export const FromGuestSchema = z.union([
   z.object({ type: z.literal("event"), turnId: id, fence: count, seq: count, event: TurnEvent }),
   Ack,
+  z.object({ type: z.literal("exec.out"), session: id, stream: count, data: long }),
+  z.object({ type: z.literal("exec.took"), session: id, bytes: count }),
+  z.object({ type: z.literal("exec.end"), session: id, code: count }),
   z.object({ type: z.literal("pong"), n: count }),
   z.object({ type: z.literal("agent"), state: AgentState, detail: cut(500), ms: z.number().exactOptional() }),
   z.object({

@@ -188,7 +188,7 @@ export class FakeGuest {
     if (!this.#welcome) this.violations.push(`${command.type} before welcome`);
     if (command.type === "ping") this.#send({ type: "pong", n: command.n });
     else if (command.type === "received") this.#received(command.turnId, command.seq);
-    else if (command.type !== "watch") this.#numbered(command);
+    else if ("id" in command) this.#numbered(command);
   }
 
   #numbered(command: Numbered): void {
@@ -247,6 +247,8 @@ export class FakeGuest {
         return { after: () => this.#socket?.end() };
       case "shutdown":
         return { after: () => this.options.onDeath?.("exit") };
+      default:
+        throw new Refused("bad-command", "not of this fake");
     }
   }
 

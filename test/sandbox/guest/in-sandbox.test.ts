@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { agentProcesses } from "../../../src/sandbox/guest/processes.ts";
+import type { FromGuest } from "../../../src/sandbox/guest/protocol.ts";
 import { LauncherClient } from "../../../src/sandbox/launcher/index.ts";
 import { RUN_AS, Host as SandboxHost, specOf } from "../harness.ts";
 import { Host, until } from "./harness.ts";
@@ -20,7 +21,7 @@ for (const as of RUN_AS) {
   let box: SandboxHost;
   let host: Host;
   let model: ModelStub;
-  const spec = specOf("g", { memoryBytes: 512 << 20 });
+  const spec = specOf("g", { memoryBytes: 1_536 << 20 });
 
   before(async () => {
     cpSync(join(root, "test/fakes/agent"), join(runtime, "agent"), { recursive: true });
@@ -84,6 +85,72 @@ for (const as of RUN_AS) {
       assert.doesNotMatch(said, /REACHED/, command);
     }
     assert.equal(await finalOf("p-end", "still here"), "echo: still here");
+  });
+
+  /** Runs a program as the operator does; its output and status. */
+  const exec = async (argv: string[], tty: boolean, keys: [after: RegExp, text: string][] = []) => {
+    const session = `s${Math.random().toString(36).slice(2)}`;
+    const size = { columns: 80, rows: 24 };
+    await host.ask({ type: "exec", session, argv, ...(tty ? { tty: size } : {}) });
+    type Out = Extract<FromGuest, { type: "exec.out" }>;
+    const shown = () =>
+      host.frames
+        .filter((f): f is Out => f.type === "exec.out" && f.session === session)
+        .map((f) => Buffer.from(f.data, "base64").toString())
+        .join("");
+    for (const [after, text] of keys) {
+      await until(() => after.test(shown()) || undefined, `${after}`);
+      host.send({ type: "exec.in", session, data: Buffer.from(text).toString("base64") });
+    }
+    const end = await until(
+      () => host.frames.find((f) => f.type === "exec.end" && f.session === session),
+      `end of ${argv.join(" ")}`,
+    );
+    return { out: shown(), code: (end as { code: number }).code };
+  };
+
+  test(`as ${as}: the operator's shell has a terminal and the sandbox's prompt`, async () => {
+    const { out, code } = await exec([], true, [
+      [/sandbox@box-g:~\$ $/, "tty; id -u; cd workspace; type openclaw\r"],
+      [/sandbox@box-g:~\/workspace\$ $/, "exit 5\r"],
+    ]);
+    assert.equal(code, 5);
+    assert.match(out, /\/dev\/pts\/\d+\r\n1000\r\n/);
+    assert.match(out, /openclaw is \/opt\/nemoclaw\/guest\/shell\/bin\/openclaw/);
+  });
+
+  test(`as ${as}: with and without a terminal it is caged as the agent is`, async () => {
+    const probes = [
+      "kill -9 1",
+      "kill -9 2",
+      "kill -9 $PPID", // the guest, or what holds the terminal
+      "cat /proc/1/environ",
+      "head -c 1 /proc/2/mem",
+      "ls /run/nemoclaw/control",
+      "touch /opt/x",
+      "perl -MSocket -e 'socket(S,AF_UNIX,SOCK_STREAM,0) or die'",
+      "perl -e 'ioctl(STDIN,0x5412,my $c=q(x)) or die'", // TIOCSTI
+      "unshare -U true",
+    ];
+    for (const tty of [false, true]) {
+      for (const probe of probes) {
+        const { out } = await exec(["/bin/sh", "-c", `${probe} && echo REACHED`], tty);
+        assert.doesNotMatch(out, /REACHED/, `${probe} ${tty}`);
+      }
+      const { out } = await exec(["/bin/grep", "-E", "NoNewPrivs|Seccomp_filters", "/proc/self/status"], tty);
+      assert.match(out, /NoNewPrivs:\t1\r?\nSeccomp_filters:\t2/);
+      assert.equal((await exec(["no-such-program"], tty)).code, 127);
+    }
+  });
+
+  test(`as ${as}: openclaw --local runs beside the warm agent, with a state directory of its own`, async () => {
+    const line = ["openclaw", "agent", "--agent", "main", "--local", "-m", "hi", "--session-id", "test"];
+    const { out, code } = await exec(line, false);
+    assert.equal(code, 0, out);
+    assert.match(out, /echo: hi/);
+    assert.match((await exec(["/bin/ls", "-a"], false)).out, /\.openclaw-local/);
+    assert.equal(await finalOf("y1", "still warm"), "echo: still warm");
+    assert.match((await exec(["openclaw", "gateway", "stop"], false)).out, /looked after by NemoClaw/);
   });
 
   test(`as ${as}: orphans are reaped, a stubborn tool is killed over the stage's border`, async () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { CONTROL_VERSION, MAX_FRAME } from "../../../src/sandbox/guest/protocol.ts";
+import { CONTROL_VERSION, EXEC_WINDOW, MAX_FRAME } from "../../../src/sandbox/guest/protocol.ts";
 import { TokenBucket } from "../../../src/worker/control/bucket.ts";
 import {
   encodeFrame,
@@ -145,7 +145,7 @@ describe("frames to a guest", () => {
 
 describe("wire constants", () => {
   it("are the guest's", () => {
-    assert.deepEqual(wire, { CONTROL_VERSION, MAX_FRAME });
+    assert.deepEqual(wire, { CONTROL_VERSION, EXEC_WINDOW, MAX_FRAME });
   });
 });
 
