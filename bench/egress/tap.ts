@@ -41,6 +41,7 @@ export async function tapRounds(rounds: number, each: number): Promise<TapTimes>
   await Promise.all([gateway.ready(), bridge.ready(), worker.ready()]);
   const approvals = new Approvals({
     store: gateway.approvals,
+    asks: gateway.commandAsks,
     turns: gateway.contexts,
     logger: silent,
     limits: { perMinute: 100_000 },

@@ -11,7 +11,7 @@ import { Fault } from "../lib/errors.ts";
 import type { Feed } from "../lib/feed.ts";
 import type { Logger } from "../lib/logging.ts";
 import type { Paths } from "../lib/paths.ts";
-import type { ApprovalPort } from "../store/index.ts";
+import type { ApprovalPort, CommandAskPort } from "../store/index.ts";
 import { type GatewayActivity, shownApprover, shownAudit, shownCards } from "./activity.ts";
 import { Approvals, type ApprovalsOptions, approvalMethods } from "./approvals/index.ts";
 import { AuditLog, auditPlaces, type NoteKind } from "./audit/index.ts";
@@ -26,6 +26,7 @@ import type { TurnsPort } from "./ports.ts";
 export interface EgressSettings {
   policies: Omit<PoliciesOptions, "policyFile" | "logger" | "approvals">;
   approvals: ApprovalPort;
+  commandAsks: CommandAskPort;
   approvalLimits?: ApprovalsOptions["limits"];
   /** DNS; default: this host's. */
   resolver?: Resolver;
@@ -68,6 +69,7 @@ export async function openWay(options: {
   const log = AuditLog.open({ places: auditPlaces(paths), logger, fsync, keepFiles });
   const approvals = new Approvals({
     store: shownCards(egress.approvals, feed),
+    asks: egress.commandAsks,
     turns,
     logger,
     note(kind, fields) {

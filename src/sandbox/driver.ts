@@ -38,6 +38,8 @@ export const AgentSpec = z.strictObject({
   model: z.string().regex(/^[A-Za-z0-9._:/-]{1,128}$/),
   contextWindow: z.number().int().min(4_096).default(131_072),
   maxTokens: z.number().int().min(256).default(8_192),
+  /** OpenClaw asks a person before it runs a command that it doesn't know as harmless. A courtesy, not a boundary. */
+  askCommands: z.boolean().optional(),
   /** Run this instead of the blueprint's agent (tests only; a path inside the sandbox's runtime). */
   program: z.string().max(256).optional(),
 });

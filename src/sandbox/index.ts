@@ -19,6 +19,7 @@ export {
 } from "./driver.ts";
 export {
   type AgentState,
+  type CommandDecision,
   FILE_CHUNK,
   type FileChange,
   type FromGuest,

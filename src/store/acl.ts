@@ -120,6 +120,7 @@ const RIGHTS: Record<RedisRole, Rights> = {
       "~nc:{p:*}:waiting",
       "~nc:{p:*}:turns",
       "~nc:{p:*}:sandbox",
+      "~nc:{p:*}:asks",
       "%R~nc:{p:*}:profile",
       "%R~nc:{p:*}:approvals",
       "~nc:{h:*}:*",
@@ -129,13 +130,14 @@ const RIGHTS: Record<RedisRole, Rights> = {
       "~nc:life",
       "%R~nc:schema",
     ],
-    channels: ["nc:ring:*", "nc:cancel:*", "nc:wake:*", "nc:outbox:*", "nc:drafts:*", "nc:tools"],
+    channels: ["nc:ring:*", "nc:cancel:*", "nc:wake:*", "nc:outbox:*", "nc:drafts:*", "nc:tools", "nc:asks"],
     commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...MAILBOX, ...TURN, ...LISTEN],
   },
   gateway: {
     keys: [
       "%R~nc:{p:*}:turns",
       "%R~nc:{p:*}:profile",
+      "%R~nc:{p:*}:asks",
       "~nc:{p:*}:usage",
       "~nc:{p:*}:reserved",
       "~nc:{p:*}:approvals",
@@ -151,7 +153,7 @@ const RIGHTS: Record<RedisRole, Rights> = {
       "%R~nc:{b:*}:cards:messages",
       "%R~nc:schema",
     ],
-    channels: ["nc:taps", "nc:policy", "nc:tools", "nc:cards:*", "nc:tapped:*"],
+    channels: ["nc:taps", "nc:policy", "nc:tools", "nc:asks", "nc:cards:*", "nc:tapped:*"],
     commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...HASH, ...APPROVALS, "get"],
   },
   access: {

@@ -24,9 +24,9 @@ export type ApprovalState = z.infer<typeof ApprovalState>;
 export const ApprovalRisk = z.enum(["ip", "idn", "paste", "tunnel", "dyndns", "write", "first-time"]);
 export type ApprovalRisk = z.infer<typeof ApprovalRisk>;
 
-/** The gateway's own facts: exactly what is digested and shown. */
+/** The gateway's own facts: exactly what is digested and shown. Of a command there are none: scheme `command`, no host. */
 export const ApprovalFacts = z.looseObject({
-  scheme: z.enum(["tunnel", "http", "https"]),
+  scheme: z.enum(["tunnel", "http", "https", "command"]),
   /** Canonical: lower case, punycode. */
   host: z.string().max(253),
   kind: z.enum(["name", "ipv4", "ipv6"]),
@@ -66,6 +66,10 @@ export const ApprovalRecord = z.looseObject({
   risks: z.array(ApprovalRisk),
   /** What the sandbox says it is doing (the tool call, when known): untrusted, one line, ≤ 200 characters. */
   says: z.string().max(200),
+  /** OpenClaw's question before a command inside the sandbox: the sandbox's words, untrusted. Opens nothing outside. */
+  command: z
+    .looseObject({ line: z.string().max(2_000), cwd: z.string().max(256), always: z.boolean() })
+    .optional(),
   /** The turn that caused it and where its card goes; opaque to the gateway. */
   turnId: z.string(),
   scopeId: z.string(),
@@ -91,6 +95,17 @@ export const ApprovalRecord = z.looseObject({
   rev: z.number(),
 });
 export type ApprovalRecord = z.infer<typeof ApprovalRecord>;
+
+/** A command that OpenClaw asks about, on its way to a card. */
+export const CommandAsk = z.looseObject({
+  v: z.number(),
+  approvalId: ApprovalId,
+  turnId: z.string().max(64),
+  command: z.string().max(2_000),
+  cwd: z.string().max(256),
+  always: z.boolean(),
+});
+export type CommandAsk = z.infer<typeof CommandAsk>;
 
 /** What one tap wants. `always-confirmed`: the second tap on a risky destination. */
 export const TapVerb = z.enum(["once", "session", "always", "always-confirmed", "back", "deny"]);

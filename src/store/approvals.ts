@@ -93,7 +93,7 @@ export function approvals(connection: Connection, host: string): ApprovalPort {
           [p.approvals(principal), p.openApprovals(principal)],
           [
             ...[approvalId, digest, epoch, approval.turnId, fixed, holdMs, decideMs, maxOpen, KEPT],
-            `${approval.facts.host}:${approval.facts.port}`,
+            approval.command ? `command:${digest}` : `${approval.facts.host}:${approval.facts.port}`,
           ],
         ],
       ]);

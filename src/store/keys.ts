@@ -49,6 +49,8 @@ export const keys = {
     openApprovals: (id: string) => p(id, "approvals:open"),
     /** LIST of Tap JSON, oldest first. Bridges append, the gateway takes. */
     taps: (id: string) => p(id, "taps"),
+    /** HASH with TTL, approval id → CommandAsk JSON: OpenClaw's own questions. The worker writes, the gateway reads. */
+    asks: (id: string) => p(id, "asks"),
     /** HASH grant id → GrantRecord JSON. */
     grants: (id: string) => p(id, "grants"),
     /** HASH rule id → RuleRecord JSON. */
@@ -102,6 +104,8 @@ export const channels = {
   wake: (host: string) => `nc:wake:${host}`,
   /** Gateways: a tap waits (principal id). */
   taps: "nc:taps",
+  /** Gateways: a command's question came or went (principal id). */
+  asks: "nc:asks",
   /** Gateways: rules, grants or policy of a principal changed (principal id, or `default`). */
   policy: "nc:policy",
   /** Gateways: what tool a running turn's agent uses now (JSON {principal, turnId, line}); the agent's own words. */

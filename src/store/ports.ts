@@ -7,6 +7,7 @@ import type {
   ApprovalRecord,
   ApprovalState,
   CardMessage,
+  CommandAsk,
   Decider,
   GrantRecord,
   RuleRecord,
@@ -227,6 +228,7 @@ export type NewApproval = Pick<
   | "facts"
   | "risks"
   | "says"
+  | "command"
   | "turnId"
   | "scopeId"
   | "conversation"
@@ -304,6 +306,20 @@ export interface ApprovalPort {
   onTool(
     listener: (tool: { principal: string; turnId: string; line: string }) => void,
   ): Promise<() => Promise<void>>;
+}
+
+/** OpenClaw's own questions before commands: written by the worker, read by the gateway. */
+export interface CommandAskPort {
+  put(
+    principal: string,
+    ask: Pick<CommandAsk, "approvalId" | "turnId" | "command" | "cwd" | "always">,
+  ): Promise<void>;
+  /** Hints once more that a question waits. */
+  remind(principal: string): void;
+  /** Nobody waits for the answer any more. */
+  withdraw(principal: string, approvalId: string): Promise<void>;
+  list(principal: string): Promise<CommandAsk[]>;
+  onAsk(listener: (principal: string) => void): Promise<() => Promise<void>>;
 }
 
 /** Revisions of policies (policy-records.ts). Written by the gateway's user only. */

@@ -6,6 +6,7 @@ import { Fault } from "../lib/errors.ts";
 import { approvals } from "./approvals.ts";
 import { bridge } from "./bridge.ts";
 import { cards } from "./cards.ts";
+import { commandAsks } from "./command-asks.ts";
 import { type ConnectionOptions, connect } from "./connection.ts";
 import { contexts } from "./context.ts";
 import { doorbell } from "./doorbell.ts";
@@ -18,6 +19,7 @@ import type {
   ApprovalPort,
   BridgePort,
   CardPort,
+  CommandAskPort,
   DoorbellPort,
   HostPort,
   IngressPort,
@@ -52,6 +54,7 @@ export interface Store {
   readonly doorbell: DoorbellPort;
   readonly host: HostPort;
   readonly contexts: TurnContextPort;
+  readonly commandAsks: CommandAskPort;
   readonly profiles: ProfilePort;
   readonly usage: UsagePort;
   readonly policies: PolicyStorePort;
@@ -86,6 +89,7 @@ export function openStore(options: StoreOptions): Store {
     doorbell: bell,
     host: hostLease(connection, options.hostId),
     contexts: contexts(connection),
+    commandAsks: commandAsks(connection),
     profiles: profiles(connection),
     usage: usage(connection),
     policies: policies(connection),

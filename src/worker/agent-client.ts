@@ -6,7 +6,14 @@
 import { Fault } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
-import type { AgentState, FileChange, FromGuest, ToGuest, TurnEvent } from "../sandbox/index.ts";
+import type {
+  AgentState,
+  CommandDecision,
+  FileChange,
+  FromGuest,
+  ToGuest,
+  TurnEvent,
+} from "../sandbox/index.ts";
 import type { ControlHandler, ControlPort } from "./control/hub.ts";
 import type { GuestFrame } from "./control/messages.ts";
 import type { HelloFrame } from "./control/schema.ts";
@@ -102,6 +109,11 @@ export class AgentClient implements ControlHandler {
 
   cancel(turnId: string, fence: number): Promise<GuestAck> {
     return this.#ask({ type: "cancel", turnId, fence });
+  }
+
+  /** What a person said to a command's question. */
+  answer(turnId: string, fence: number, ask: string, decision: CommandDecision): Promise<GuestAck> {
+    return this.#ask({ type: "answer", turnId, fence, ask, decision });
   }
 
   /** Asks for the events after what was handed on already (all of them for a new listener). */

@@ -9,6 +9,7 @@ import type { Paths } from "../lib/paths.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
 import type {
   ApprovalPort,
+  CommandAskPort,
   DoorbellPort,
   HostPort,
   ProfilePort,
@@ -34,7 +35,8 @@ export interface WorkerStore {
   doorbell: DoorbellPort;
   host: HostPort;
   contexts: TurnContextPort;
-  approvals: Pick<ApprovalPort, "list">;
+  approvals: Pick<ApprovalPort, "list" | "get">;
+  commandAsks: CommandAskPort;
   profiles: ProfilePort;
 }
 
@@ -109,6 +111,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
         turns: store.turns,
         contexts: store.contexts,
         approvals: store.approvals,
+        asks: store.commandAsks,
         launcher,
         slots,
         activity,

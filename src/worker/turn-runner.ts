@@ -17,10 +17,8 @@ import {
   type TurnPort,
   type TurnRecord,
 } from "../store/index.ts";
-import type { Activity } from "./activity.ts";
 import type { AgentClient } from "./agent-client.ts";
-import { answerOf, endOf, toolLine, wakeCode } from "./answer.ts";
-import { Drafts } from "./drafts.ts";
+import { answerOf, endOf, wakeCode } from "./answer.ts";
 import type { FairSlots } from "./fair-slots.ts";
 import type { LauncherPort } from "./launcher-port.ts";
 import { retrying } from "./retry.ts";
@@ -28,16 +26,16 @@ import type { Sandbox } from "./sandbox.ts";
 import { TimeLimit } from "./time-limit.ts";
 import { TurnLease } from "./turn-lease.ts";
 import { type Effect, type Ending, newMachine, step, type TurnInput } from "./turn-machine.ts";
+import { type TellingPorts, TurnTelling } from "./turn-telling.ts";
 
 /** What all turns of a worker share. */
-export interface TurnDeps {
+export interface TurnDeps extends TellingPorts {
   log: Logger;
   turns: TurnPort;
   contexts: TurnContextPort;
-  approvals: Pick<ApprovalPort, "list">;
+  approvals: Pick<ApprovalPort, "list" | "get">;
   launcher: LauncherPort;
   slots: FairSlots;
-  activity: Pick<Activity, "tool">;
 }
 
 /** How often the last handled event is stored. */
@@ -52,7 +50,7 @@ export class TurnRun {
   readonly #sandbox: Sandbox;
   readonly #client: AgentClient;
   readonly #lease: TurnLease;
-  readonly #drafts: Drafts;
+  readonly #telling: TurnTelling;
   readonly #limit: TimeLimit;
   readonly #ended = Promise.withResolvers<{ more: boolean; detached: boolean }>();
   readonly #unhold: () => void;
@@ -83,10 +81,9 @@ export class TurnRun {
     this.#limit = new TimeLimit(deps.approvals, () => this.#feed({ type: "time-limit" }));
     this.#unhold = sandbox.hold();
     this.#startedAt = askedAt;
-    const { conversation, turnId, fence, deliver, bridge } = turn;
-    this.#drafts = new Drafts((seq, kind, text) => {
-      if (this.#lease.held())
-        deps.turns.draft({ conversation, turnId, fence, deliver, bridge, seq, kind, text });
+    this.#telling = new TurnTelling(deps, {
+      ...{ turn, log: this.#log, held: () => this.#lease.held() },
+      answer: (ask, decision) => this.#client.answer(turn.turnId, turn.fence, ask, decision),
     });
   }
 
@@ -191,7 +188,7 @@ export class TurnRun {
   }
 
   async #acquire(): Promise<void> {
-    this.#noticeTimer = setTimeout(() => this.#drafts.waking(), TIMEOUTS.wakingNotice);
+    this.#noticeTimer = setTimeout(() => this.#telling.waking(), TIMEOUTS.wakingNotice);
     try {
       await this.#sandbox.ready();
       clearTimeout(this.#noticeTimer);
@@ -272,7 +269,7 @@ export class TurnRun {
 
   async #settle(ending: Ending): Promise<void> {
     const { outcome, body } = answerOf(this.#turn, ending);
-    this.#drafts.close();
+    this.#telling.quiet();
     const settled = await this.#stored(() => this.#deps.turns.settle(this.#turn, outcome, body));
     if (!settled) return;
     this.#more = settled.more;
@@ -321,15 +318,7 @@ export class TurnRun {
       this.#feed(end);
       return;
     }
-    if (event.kind === "delta") this.#drafts.delta(event.text);
-    else if (event.kind === "text") this.#drafts.replace(event.text);
-    else if (event.kind === "tool") {
-      this.#drafts.tool(toolLine(event));
-      this.#deps.activity.tool(this.principal, this.#turn.turnId, event);
-      if (event.phase === "start")
-        this.#deps.contexts.tool(this.principal, this.#turn.turnId, toolLine(event));
-    }
-    if (event.kind === "delta" || event.kind === "text") failpoint("streaming.delta");
+    this.#telling.event(event);
     this.#storeSeq();
   }
 
@@ -384,7 +373,7 @@ export class TurnRun {
     for (const timer of [this.#noticeTimer, this.#killTimer]) clearTimeout(timer);
     this.#limit.close();
     this.#lease.close();
-    this.#drafts.close();
+    this.#telling.close(detached);
     this.#unlisten?.();
     this.#unhold();
     this.#freeSlot();

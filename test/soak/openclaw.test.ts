@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -158,6 +158,30 @@ if (given === undefined) {
       );
     } finally {
       console.log(JSON.stringify(times));
+      await rig.close();
+    }
+  });
+}
+
+if (given !== undefined) {
+  test("real OpenClaw asks before commands, where it is told to", { timeout: 180_000 }, async () => {
+    const rig = await startRig({ agentPackage: join(given, "node_modules/openclaw"), askCommands: true });
+    const asked = async (turn: string, decision: "allow-once" | "deny") => {
+      // OpenClaw refuses by itself what it can't bind to exact words (`$(…)`, redirections).
+      await rig.host.run(turn, `run touch asked-${turn}`);
+      const event = await rig.host.event(turn, "ask");
+      assert.equal(event.command, `touch asked-${turn}`);
+      const made = () => existsSync(join(rig.home, "workspace", `asked-${turn}`));
+      assert.equal(made(), false, "not before the answer");
+      await rig.host.ask({ type: "answer", turnId: turn, fence: 1, ask: event.ask, decision });
+      const end = await rig.host.outcome(turn, 60_000);
+      assert.equal(end.kind, "final", JSON.stringify(end));
+      return made();
+    };
+    try {
+      assert.equal(await asked("yes", "allow-once"), true);
+      assert.equal(await asked("no", "deny"), false);
+    } finally {
       await rig.close();
     }
   });

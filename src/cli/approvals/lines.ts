@@ -12,7 +12,8 @@ export function printable(text: string, most = 120): string {
 }
 
 /** `api.example.com:443`, with the method and path where they are known. */
-export function destinationOf({ facts }: Pick<ApprovalRecord, "facts">): string {
+export function destinationOf({ facts, command }: Pick<ApprovalRecord, "facts" | "command">): string {
+  if (command) return `command inside the sandbox: ${printable(command.line)}`;
   const request = facts.method ? `${printable(facts.method, 16)} ` : "";
   return `${request}${printable(facts.host, 80)}:${facts.port}${facts.path ? printable(facts.path, 60) : ""}`;
 }
@@ -34,11 +35,13 @@ export function approvalLine(record: ApprovalRecord, now: number): string {
       ? `${held > 0 ? `${held} waiting` : "nobody waiting"}, open for ${span(record.decideUntil - now)}`
       : `${state}${who} ${span(now - record.decidedAt)} ago`;
   const flags = risks.length > 0 ? `  [${risks.join(", ")}]` : "";
+  if (record.command) return `${approvalId}  ${destinationOf(record)}  ${what}`;
   const program = printable(facts.binary ?? "unknown program", 60);
   return `${approvalId}  ${destinationOf(record)}  (${program}, ${attempts}×)  ${what}${flags}`;
 }
 
 /** The guide's own question (deployment guide, issue 5). */
 export function questionOf(record: ApprovalRecord): string {
-  return `[OpenShell] Agent attempted to reach ${destinationOf(record)}`;
+  const doing = record.command ? "asks to run a" : "attempted to reach";
+  return `[OpenShell] Agent ${doing} ${destinationOf(record)}`;
 }

@@ -9,20 +9,24 @@ import type {
   ApprovalPort,
   ApprovalRecord,
   ApprovalState,
+  CommandAskPort,
   Decider,
   Tap,
   TapOutcome,
 } from "../../store/index.ts";
 import type { NoteKind, NoteValue } from "../audit/index.ts";
 import type { TurnsPort } from "../ports.ts";
+import { CommandAsks, isCommand } from "./command-asks.ts";
 import { DESK_LIMITS, Desk, type DeskLimits, type Verdict } from "./desk.ts";
-import { type DecideTap, decidedKind, meaningOf } from "./taps.ts";
+import { type DecideTap, decidedKind, meaningOf, offered } from "./taps.ts";
 import { TurnEnds } from "./turn-ends.ts";
 import { ApprovalView, outlived } from "./view.ts";
 
 /** What approvals need. */
 export interface ApprovalsOptions {
   readonly store: ApprovalPort;
+  /** OpenClaw's own questions before commands. */
+  readonly asks: CommandAskPort;
   readonly turns: TurnsPort;
   readonly logger: Logger;
   readonly limits?: Partial<DeskLimits>;
@@ -50,6 +54,7 @@ export class Approvals {
   readonly #options: ApprovalsOptions;
   readonly #ends: TurnEnds;
   readonly #limits: DeskLimits;
+  readonly #commands: CommandAsks;
   readonly #sandboxes = new Map<string, Counter>();
   /** Newest tool line per principal and turn; the sandbox's own words. */
   readonly #said = new Map<string, { turnId: string; line: string }>();
@@ -65,6 +70,8 @@ export class Approvals {
     this.#options = options;
     this.#limits = { ...DESK_LIMITS, ...options.limits };
     this.#ends = new TurnEnds(options.turns);
+    const { epoch } = this;
+    this.#commands = new CommandAsks({ ...options, epoch, maxOpen: this.#limits.maxOpen });
   }
 
   /** Listens, and ends what a dead gateway left. Resolves also while the store is away: it is looked at each second. */
@@ -73,6 +80,7 @@ export class Approvals {
     this.#offs = await Promise.all([
       store.onTaps((principal) => void this.#take(principal)),
       store.onChange((principal) => void this.#refresh(principal)),
+      this.#commands.listen((principal) => void this.#asked(principal)),
       store.onTool(({ principal, turnId, line }) => this.#said.set(principal, { turnId, line })),
     ]);
     await this.#tick();
@@ -134,6 +142,7 @@ export class Approvals {
     if (!record) return undefined;
     if (record.state === "pending" && record.epoch !== this.epoch)
       await this.of(principal).desk.expire(record);
+    if (!offered(record, state)) return { kind: "gone", record };
     const decided = await this.#carryOut(record, { state, by });
     return decided && { kind: decidedKind(decided), record: decided.record };
   }
@@ -230,6 +239,7 @@ export class Approvals {
   }
 
   async #carryOut(record: ApprovalRecord, verdict: Verdict) {
+    if (isCommand(record)) return await this.#commandDecided(record, verdict);
     const { desk, view } = this.of(record.principal);
     const decided = await desk.decide(record, verdict);
     if (!decided) return undefined;
@@ -247,6 +257,20 @@ export class Approvals {
     }
     // Who was held goes on already; the next connection must find grant or rule.
     await view.refresh().catch(() => {});
+    return decided;
+  }
+
+  /** Opens nothing: the worker reads the outcome and tells the agent. */
+  async #commandDecided({ principal, approvalId, bridge }: ApprovalRecord, { state, by }: Verdict) {
+    const { store, note } = this.#options;
+    const decided = await store.decide(principal, approvalId, { state, by, late: false, bridge });
+    if (decided?.won)
+      note?.("command.decided", {
+        user: principal,
+        approvalId,
+        state: decided.record.state,
+        decidedBy: nameOf(by),
+      });
     return decided;
   }
 
@@ -299,10 +323,20 @@ export class Approvals {
     await view.refresh();
   }
 
+  /** A command's question came or went; this host's sandboxes only. */
+  async #asked(principal: string): Promise<void> {
+    if (!this.#sandboxes.has(principal)) return;
+    this.#watched.add(principal);
+    await this.#commands
+      .look(principal)
+      .catch((err: unknown) => this.#options.logger.warn({ err }, "a command's question could not be shown"));
+  }
+
   /** A principal with cards: taps whose hint was lost, and cards whose time is up. */
   async #watch(principal: string): Promise<void> {
     const { store } = this.#options;
     await this.#take(principal);
+    const asking = await this.#commands.look(principal);
     const now = Date.now();
     const pending = await store.pending(principal);
     for (const record of pending) {
@@ -311,7 +345,8 @@ export class Approvals {
       if (record.epoch !== this.epoch || record.decideUntil <= now)
         await this.of(principal).desk.expire(record);
     }
-    if (pending.length === 0 && !this.#sandboxes.get(principal)?.desk.busy) this.#watched.delete(principal);
+    if (pending.length === 0 && !asking && !this.#sandboxes.get(principal)?.desk.busy)
+      this.#watched.delete(principal);
   }
 
   /** At boot: cards of dead lives end, and cards that may have missed their last edit are marked again. */

@@ -29,6 +29,12 @@ const answer = (kind: TapOutcome["kind"], suspicious = false): TapMeaning => ({
   suspicious,
 });
 
+/** Whether a card has this choice: a command's has no session, and Always only where OpenClaw offers it. */
+export function offered(record: Pick<ApprovalRecord, "command">, state: ApprovalState): boolean {
+  if (!record.command || state === "allowed-once" || state === "denied") return true;
+  return state === "allowed-always" && record.command.always;
+}
+
 /** Outcomes of a card that has one already. */
 const SETTLED: Record<Exclude<ApprovalState, "pending">, TapOutcome["kind"]> = {
   "allowed-once": "decided",
@@ -53,6 +59,9 @@ export function meaningOf(tap: DecideTap, { record, card, mayDecide, epoch }: Ta
   if (record.state !== "pending") return answer(SETTLED[record.state]);
   // Asked by a gateway that is gone: what it held is gone too.
   if (record.epoch !== epoch) return { do: "expire" };
+  const wanted = tap.verb === "session" ? "allowed-session" : "allowed-always";
+  if (tap.verb !== "once" && tap.verb !== "deny" && tap.verb !== "back" && !offered(record, wanted))
+    return answer("gone", true);
   switch (tap.verb) {
     case "once":
       return { do: "decide", state: "allowed-once" };

@@ -13,6 +13,8 @@ export type NoteKind =
   /** A tap on a card by somebody who may not decide. */
   | "tap.refused"
   | "approval.decided"
+  /** A person's word about a command inside a sandbox; opens nothing outside. */
+  | "command.decided"
   | "rule.added"
   | "rule.revoked"
   | "policy.revision"

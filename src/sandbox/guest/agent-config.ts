@@ -41,7 +41,7 @@ export function openclawConfig(
   paths: GuestPaths,
   token: string,
 ): Record<string, unknown> {
-  const { model, contextWindow, maxTokens } = start.agent;
+  const { model, contextWindow, maxTokens, askCommands } = start.agent;
   return {
     models: {
       mode: "replace",
@@ -72,7 +72,8 @@ export function openclawConfig(
       auth: { mode: "token", token },
       controlUi: { enabled: false },
     },
-    tools: { profile: "coding", deny: TOOLS_OFF },
+    // `ask` needs a client that can answer (gateway-client.ts); without one OpenClaw denies.
+    tools: { profile: "coding", deny: TOOLS_OFF, ...(askCommands ? { exec: { mode: "ask" } } : {}) },
     skills: { entries: Object.fromEntries(SKILLS_OFF.map((name) => [name, { enabled: false }])) },
     memory: { search: { enabled: false } },
     plugins: { enabled: false },

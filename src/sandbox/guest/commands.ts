@@ -7,7 +7,13 @@ import { BadPath, getFile, putFile } from "./home-files.ts";
 import { forgetOutbox, listFiles, takeOutbox } from "./home-list.ts";
 import type { HostLink } from "./host-link.ts";
 import { reason } from "./log.ts";
-import { FILE_CHUNK, type FromGuest, type GuestError, type ToGuest } from "./protocol.ts";
+import {
+  type CommandDecision,
+  FILE_CHUNK,
+  type FromGuest,
+  type GuestError,
+  type ToGuest,
+} from "./protocol.ts";
 import { TurnRefused, type Turns } from "./turns.ts";
 
 type Ack = Omit<Extract<FromGuest, { type: "ack"; ok: true }>, "type" | "id" | "ok">;
@@ -23,6 +29,8 @@ export interface Guest {
   warmUp(): Promise<void>;
   /** Tells the host which files change, for so long. */
   watchFiles(ms: number): void;
+  /** Passes a person's word about a command on to the agent. */
+  answer(ask: string, decision: CommandDecision): Promise<void>;
   /** Cuts the agent's connections to the gateway. */
   quiet(): void;
   /** Stops the agent and ends. */
@@ -67,6 +75,10 @@ async function perform(guest: Guest, command: Numbered): Promise<{ ack?: Ack; af
       turn.cancel();
       return { ack: { turn: turn.describe() } };
     }
+    case "answer":
+      turns.get(command.turnId, command.fence);
+      await guest.answer(command.ask, command.decision);
+      return {};
     case "attach": {
       const turn = turns.get(command.turnId, command.fence);
       // A reader that comes late knows only what it stored: one event gives it the text so far.

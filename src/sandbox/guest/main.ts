@@ -38,6 +38,7 @@ const agent = new Agent(start, paths, {
   },
 });
 const warm = new WarmRuns(agent, start.bootId);
+const answer: WarmRuns["answer"] = (ask, decision) => warm.answer(ask, decision);
 const turns = new Turns(run, () => link.changed());
 const link = new HostLink(paths.controlSocket, {
   hello: () => ({
@@ -50,7 +51,10 @@ const link = new HostLink(paths.controlSocket, {
     turns: turns.describe(),
   }),
   command: (command) =>
-    handleCommand({ home: paths.home, turns, link, execs, warmUp, watchFiles, quiet, shutdown }, command),
+    handleCommand(
+      { home: paths.home, turns, link, execs, warmUp, watchFiles, answer, quiet, shutdown },
+      command,
+    ),
   down: () => execs.closeAll(),
 });
 const execs: Execs = new Execs(start, paths, (frame) => link.send(frame));

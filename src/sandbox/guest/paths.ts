@@ -47,7 +47,7 @@ export interface StartConfig {
   sandbox: string;
   name: string;
   bootId: string;
-  agent: { model: string; contextWindow: number; maxTokens: number; program?: string };
+  agent: { model: string; contextWindow: number; maxTokens: number; askCommands?: boolean; program?: string };
   limits?: { memoryBytes?: number };
 }
 

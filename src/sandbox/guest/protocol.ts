@@ -55,6 +55,10 @@ export type TurnEvent =
       summary: string;
       ok?: boolean;
     }
+  /** OpenClaw waits for a person's word before it runs this command; answered by `answer`. */
+  | { kind: "ask"; ask: string; command: string; cwd: string; always: boolean }
+  /** It waits no more. */
+  | { kind: "ask-over"; ask: string }
   /** Tokens as the agent claims them: shown, never billed from. */
   | { kind: "usage"; input: number; output: number }
   | { kind: "final"; text: string }
@@ -66,6 +70,9 @@ export interface FileChange {
   op: "create" | "write" | "delete";
   path: string;
 }
+
+/** OpenClaw's own words for what a person may say to a command. */
+export type CommandDecision = "allow-once" | "allow-always" | "deny";
 
 /** A turn as the guest remembers it, in `hello` and `attached`. */
 export interface GuestTurn {
@@ -154,6 +161,8 @@ export type ToGuest =
       timeoutMs: number;
     }
   | { type: "cancel"; id: number; turnId: string; fence: number }
+  /** What a person said to an `ask` of a running turn. One that is over already is no error. */
+  | { type: "answer"; id: number; turnId: string; fence: number; ask: string; decision: CommandDecision }
   /** Replays events after `afterSeq` and goes on sending. */
   | { type: "attach"; id: number; turnId: string; fence: number; afterSeq: number }
   /** Events up to `seq` are stored: the journal may forget them. */

@@ -5,10 +5,12 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Agent } from "./agent.ts";
+import { type CommandAsk, readCommandAsk } from "./command-ask.ts";
 import type { GatewayClient, GatewayEvent } from "./gateway-client.ts";
 import { LIMITS } from "./limits.ts";
 import { log, reason } from "./log.ts";
 import { killTools, ticks } from "./processes.ts";
+import type { CommandDecision } from "./protocol.ts";
 import type { LastEvent, Turn } from "./turn.ts";
 import { type Outcome, TurnMapper } from "./turn-mapper.ts";
 
@@ -30,6 +32,8 @@ export class WarmRuns {
   readonly #agent: Agent;
   readonly #bootId: string;
   readonly #links = new Map<string, AgentLink>();
+  /** Commands that wait for a person's word, by OpenClaw's id. */
+  readonly #asks = new Map<string, Turn>();
 
   constructor(agent: Agent, bootId: string) {
     this.#agent = agent;
@@ -70,11 +74,22 @@ export class WarmRuns {
 
   /** Takes every event of the gateway; those of other runs are ignored. */
   event({ event, payload }: GatewayEvent): void {
-    const link = this.#links.get(String(payload["runId"]));
+    const ask = readCommandAsk({ event, payload });
+    if (ask) this.#ask(ask);
+    const link = ask ? undefined : this.#links.get(String(payload["runId"]));
     if (!link) return;
     if (event === "agent") link.mapper.agent(payload);
     const outcome = event === "chat" ? link.mapper.chat(payload) : undefined;
     if (outcome) this.#settle(link, outcome);
+  }
+
+  /** A person's word about a command. One that is over already, or isn't known any more, is no error. */
+  async answer(ask: string, decision: CommandDecision): Promise<void> {
+    if (!this.#asks.has(ask)) return;
+    const client = await this.#agent.ensure();
+    await client.request("exec.approval.resolve", { id: ask, decision }).catch((error) => {
+      log("warn", "answer-refused", { err: reason(error) });
+    });
   }
 
   /** The agent died: what ran on it is lost, once. Turns that still wait for it go on waiting. */
@@ -84,6 +99,19 @@ export class WarmRuns {
       if (turn.cancelled) turn.end({ kind: "cancelled" });
       else turn.end({ kind: "failed", code: "agent-crashed", message: detail, retryable: true });
     }
+  }
+
+  #ask(ask: CommandAsk): void {
+    if (ask.kind === "over") {
+      this.#asks.get(ask.ask)?.emit({ kind: "ask-over", ask: ask.ask });
+      this.#asks.delete(ask.ask);
+      return;
+    }
+    const turn = this.#links.get(ask.runId)?.turn;
+    if (!turn || turn.done) return;
+    this.#asks.set(ask.event.ask, turn);
+    turn.emit(ask.event);
+    void turn.ended.then(() => this.#asks.delete(ask.event.ask));
   }
 
   #settle({ turn, mapper, aborted }: AgentLink, outcome: Outcome): void {

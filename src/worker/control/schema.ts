@@ -39,6 +39,8 @@ const TurnEvent = z.discriminatedUnion("kind", [
     summary: cut(500),
     ok: z.boolean().exactOptional(),
   }),
+  z.object({ kind: z.literal("ask"), ask: id, command: cut(2_000), cwd: cut(256), always: z.boolean() }),
+  z.object({ kind: z.literal("ask-over"), ask: id }),
   z.object({ kind: z.literal("usage"), input: count, output: count }),
   z.object({ kind: z.literal("final"), text: long }),
   z.object({ kind: z.literal("failed"), code: cut(64), message: cut(1_000), retryable: z.boolean() }),

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { approvalsContents, rulesContents } from "../../../src/bridges/core/cards/lists.ts";
 import { type Press, pressData, readPress } from "../../../src/bridges/core/cards/press.ts";
+import { cardContent } from "../../../src/bridges/core/cards/render.ts";
 import { cardStep, PLACEHOLDER } from "../../../src/bridges/core/cards/step.ts";
 import { tapText } from "../../../src/bridges/core/cards/taps.ts";
 import { parseMarkdown, plainText } from "../../../src/bridges/core/index.ts";
@@ -26,6 +27,34 @@ const HOME = {
 const TIMES = { createdAt: NOW, holdUntil: NOW + 45_000, decideUntil: NOW + 900_000 };
 const BASE = approvalOf({ ...HOME, ...TIMES, approvalId: "a_bbbbbbbbbbbbbbbbbbbb" });
 const record = (more: Partial<ApprovalRecord> = {}): ApprovalRecord => ({ ...BASE, ...more });
+
+describe("a command's card", () => {
+  const line = "rm -r build\n# \u202eevil\u200b `code` 🔐";
+  const about = record({ command: { line, cwd: "/home/sandbox", always: false }, risks: [], says: "" });
+  it("says that it is inside the sandbox and no boundary, and shows the command as code, nothing hidden", () => {
+    const card = cardContent(about, NOW);
+    const text = plainText(card.blocks);
+    assert.match(text, /inside the sandbox/);
+    assert.match(text, /no boundary/);
+    const code = card.blocks.find((block) => block.type === "code");
+    assert.ok(code?.type === "code");
+    assert.equal(code.value.split("\n")[0], "rm -r build");
+    assert.match(code.value, /\\u\{202e\}evil\\u\{200b\}/);
+  });
+  it("offers once and Deny; Always only where OpenClaw does; nothing when it is over", () => {
+    const labels = (one: ApprovalRecord) => (cardContent(one, NOW).buttons ?? []).map(({ label }) => label);
+    assert.deepEqual(labels(about), ["Allow once", "Deny"]);
+    const lasting = record({ command: { line, cwd: "", always: true } });
+    assert.deepEqual(labels(lasting), ["Allow once", "Always", "Deny"]);
+    assert.deepEqual(labels({ ...about, state: "denied", decidedAt: NOW }), []);
+  });
+  it("a long command says that it is cut", () => {
+    const long = record({ command: { line: "x".repeat(1_900), cwd: "", always: false } });
+    const code = cardContent(long, NOW).blocks.find((block) => block.type === "code");
+    assert.ok(code?.type === "code" && code.value.endsWith("…") && code.value.length <= 700);
+    assert.ok(measureHtml(cardContent(long, NOW).blocks) <= 4_000);
+  });
+});
 
 describe("button data", () => {
   const presses: Press[] = [

@@ -11,26 +11,14 @@ import {
   CONTROL_VERSION,
   type FileChange,
   type FromGuest,
-  type GuestError,
   type GuestTurn,
   MAX_FRAME,
   type ToGuest,
   type TurnEvent,
 } from "../../../src/sandbox/guest/protocol.ts";
+import { describe, type FakeTurn, Refused, type Run } from "./turn.ts";
 
 type Numbered = Extract<ToGuest, { id: number }>;
-type Run = Extract<ToGuest, { type: "run" }>;
-
-/** A turn in the fake. */
-interface FakeTurn {
-  command: Run;
-  fence: number;
-  done: boolean;
-  cancelled: boolean;
-  killed: boolean;
-  journal: { seq: number; event: TurnEvent }[];
-  lastSeq: number;
-}
 
 /** What tests may set. */
 export interface FakeGuestOptions {
@@ -41,14 +29,6 @@ export interface FakeGuestOptions {
   warmMs?: number;
   /** The whole guest ends by itself. */
   onDeath?: (why: "exit" | "oom") => void;
-}
-
-class Refused extends Error {
-  readonly code: GuestError;
-  constructor(code: GuestError, message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 /** See the module's header. */
@@ -64,6 +44,8 @@ export class FakeGuest {
   failWarm = false;
   /** Redialling is switched off: the guest runs but can't be reached. */
   mute = false;
+  /** What people said to commands' questions. */
+  readonly answers: { ask: string; decision: string }[] = [];
   agent: AgentState = "cold";
   readonly #turns = new Map<string, FakeTurn>();
   readonly #fences = new Map<string, number>();
@@ -218,6 +200,10 @@ export class FakeGuest {
         turn.cancelled = true;
         return { ack: { turn: describe(turn) } };
       }
+      case "answer":
+        this.#known(command.turnId, command.fence);
+        this.answers.push({ ask: command.ask, decision: command.decision });
+        return {};
       case "attach": {
         const turn = this.#known(command.turnId, command.fence);
         return { ack: { turn: describe(turn) }, after: () => this.#follow(turn, command.afterSeq) };
@@ -372,6 +358,12 @@ export class FakeGuest {
         appendFileSync(args[0] ?? "", `${turn.command.turnId}\n`);
         if (!(await stream(Number(args[1] ?? 0)))) return;
         break;
+      case "ask": // ask COMMAND: waits for a person's word, and says it
+        this.#emit(turn, { kind: "ask", ask: "q1", command: args.join(" "), cwd: "/home", always: false });
+        while (this.answers.length === 0 && !turn.cancelled) await sleep(20);
+        if (turn.cancelled) return this.#emit(turn, { kind: "cancelled" });
+        this.#emit(turn, { kind: "final", text: this.answers.at(-1)?.decision ?? "" });
+        return;
       case "bad-code":
         this.#emit(turn, {
           kind: "failed",
@@ -383,13 +375,4 @@ export class FakeGuest {
     }
     this.#emit(turn, { kind: "final", text: `You said: ${turn.command.text}` });
   }
-}
-
-function describe(turn: FakeTurn): GuestTurn {
-  return {
-    turnId: turn.command.turnId,
-    fence: turn.fence,
-    state: turn.done ? "done" : "running",
-    lastSeq: turn.lastSeq,
-  };
 }

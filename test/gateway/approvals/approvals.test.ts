@@ -20,6 +20,7 @@ const HOLD_MS = 600;
 const make = (holdMs = HOLD_MS) =>
   new Approvals({
     store: gateway.approvals,
+    asks: gateway.commandAsks,
     turns: gateway.contexts,
     logger: silent,
     limits: { holdMs, maxOpen: 5, perMinute: 50 },

@@ -163,6 +163,8 @@ export interface RigOptions {
   warm?: boolean;
   /** No model behind egress.sock. */
   noModel?: boolean;
+  /** OpenClaw asks before commands. */
+  askCommands?: boolean;
 }
 
 /** Starts everything. */
@@ -178,6 +180,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     contextWindow: 131_072,
     maxTokens: 8_192,
     ...(program ? { program } : {}),
+    ...(options.askCommands ? { askCommands: true } : {}),
   };
   writeFileSync(
     join(dir, "config/sandbox.json"),

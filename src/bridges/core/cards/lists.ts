@@ -6,8 +6,9 @@ import type { PhrasingContent, RootContent } from "mdast";
 import type { ApprovalRecord, RuleRecord } from "../../../store/index.ts";
 import { phrase, sentence } from "../catalogue.ts";
 import type { Button, Content } from "../port.ts";
+import { commandText } from "./command-card.ts";
 import { pressData } from "./press.ts";
-import { clock, flagsOf } from "./render.ts";
+import { clock, flagsOf, whereTo } from "./render.ts";
 import { asLine, programText, requestText, targetText } from "./safe.ts";
 
 /** Entries of one message: short enough for every platform's text limit. */
@@ -38,7 +39,7 @@ export function approvalsContents(
     const data = pressData({ kind: "repost", approvalId: record.approvalId });
     return {
       number,
-      target: targetText(record.facts),
+      target: record.command ? commandText(record, 80) : whereTo(record),
       detail: joined(detail),
       ...(here && supportsButtons ? { button: { label: phrase("button.repost", { number }), data } } : {}),
     };

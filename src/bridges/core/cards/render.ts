@@ -8,6 +8,7 @@ import type { ApprovalRecord, TapVerb } from "../../../store/index.ts";
 import { phrase, sentence } from "../catalogue.ts";
 import type { Blocks } from "../markdown/parse.ts";
 import type { Button, Content } from "../port.ts";
+import { commandBlocks, commandButtons, commandText } from "./command-card.ts";
 import { CARD_MARK } from "./marker.ts";
 import { pressData } from "./press.ts";
 import { asLine, programText, requestText, targetOf, targetText } from "./safe.ts";
@@ -15,7 +16,13 @@ import { asLine, programText, requestText, targetOf, targetText } from "./safe.t
 /** The card of a record as it stands now; `now` is the wall clock, for display only. */
 export function cardContent(record: ApprovalRecord, now: number): Content {
   const open = record.state === "pending";
-  const blocks = !open ? ended(record) : record.confirming ? confirming(record) : asking(record, now);
+  const blocks = record.command
+    ? commandCard(record, now)
+    : !open
+      ? ended(record)
+      : record.confirming
+        ? confirming(record)
+        : asking(record, now);
   const buttons = open ? buttonsOf(record) : [];
   return {
     kind: "card",
@@ -23,7 +30,7 @@ export function cardContent(record: ApprovalRecord, now: number): Content {
     source: lineOf(record),
     card: {
       approvalId: record.approvalId,
-      target: targetText(record.facts),
+      target: whereTo(record),
       detail: detailOf(record, now),
       open,
       confirming: record.confirming,
@@ -38,7 +45,9 @@ export function movedContent(record: ApprovalRecord): Content {
   const text = phrase("card.moved");
   return {
     kind: "card",
-    blocks: [paragraph([`${CARD_MARK} ${text}`, BREAK, ...target(record)])],
+    blocks: [
+      paragraph([`${CARD_MARK} ${text}`, BREAK, ...(record.command ? [whereTo(record)] : target(record))]),
+    ],
     source: text,
   };
 }
@@ -56,6 +65,23 @@ export function flagsOf(record: ApprovalRecord): string {
 /** `hh:mm` in UTC. */
 export function clock(at: number): string {
   return new Date(at).toISOString().slice(11, 16);
+}
+
+/** What is asked for, on one line. */
+export function whereTo(record: ApprovalRecord): string {
+  return record.command ? phrase("card.command.target") : targetText(record.facts);
+}
+
+function commandCard(record: ApprovalRecord, now: number): Blocks {
+  if (record.state === "pending") {
+    const notes = [timeLeft({ ...record, holding: false }, now), phrase("card.command.note")];
+    return commandBlocks(record, phrase("card.command.ask"), notes);
+  }
+  const outcome = outcomeOf(record);
+  return commandBlocks(record, phrase(`card.state.${outcome}`), [
+    phrase(outcome.startsWith("allowed-") ? "card.command.ran" : "card.command.not-run"),
+    decided(record),
+  ]);
 }
 
 function asking(record: ApprovalRecord, now: number): Blocks {
@@ -104,14 +130,18 @@ function ended(record: ApprovalRecord): Blocks {
 
 /** One line of Markdown, for a transcript and for screen readers; the target is no link. */
 function lineOf(record: ApprovalRecord): string {
-  const target = `\`${targetText(record.facts)}\``;
-  if (record.state === "pending") return `${phrase("card.ask")} ${target}`;
+  const target = record.command
+    ? `\`${commandText(record, 200).replaceAll("`", "'")}\``
+    : `\`${whereTo(record)}\``;
+  if (record.state === "pending")
+    return `${phrase(record.command ? "card.command.ask" : "card.ask")} ${target}`;
   const by = sentence("card.text", { text: decided(record) });
   return `${phrase(`card.state.${outcomeOf(record)}`)}: ${target} (${by})`;
 }
 
 /** What a one-line surface shows beside the target. */
 function detailOf(record: ApprovalRecord, now: number): string {
+  if (record.command) return `${commandText(record, 200)} · ${timeLeft({ ...record, holding: false }, now)}`;
   const program = programText(record.facts.binary);
   const facts = [
     requestText(record.facts) ?? phrase("card.what.tunnel"),
@@ -155,7 +185,9 @@ function says(record: ApprovalRecord): Blocks {
   ];
 }
 
-function buttonsOf({ approvalId, holding, confirming }: ApprovalRecord): Button[] {
+function buttonsOf(record: ApprovalRecord): Button[] {
+  if (record.command) return commandButtons(record);
+  const { approvalId, holding, confirming } = record;
   const button = (label: string, verb: TapVerb): Button => ({
     label: phrase(`button.${label}`),
     data: pressData({ kind: "decide", approvalId, verb }),

@@ -78,6 +78,13 @@ export const ENGLISH: Readonly<Record<string, string>> = {
 
   // Approval cards: bare text, no Markdown
   "card.ask": "Your agent asks to reach",
+  "card.command.ask": "OpenClaw asks before a command inside the sandbox",
+  "card.command.where": "In {where}",
+  "card.command.note":
+    "A courtesy of the agent's, no boundary: what leaves the sandbox is asked about apart from this.",
+  "card.command.ran": "The command may run inside the sandbox.",
+  "card.command.not-run": "OpenClaw doesn't run it.",
+  "card.command.target": "a command inside the sandbox",
   "card.confirm": "Always allow this?",
   "card.text": "{text}",
   "card.flag.ip": "bare IP address",
