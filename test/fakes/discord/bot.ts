@@ -8,10 +8,20 @@ import { type Fault, Faults } from "./faults.ts";
 import { Gateway, type GatewayOptions, INTENTS, type Session } from "./gateway.ts";
 import type { Interaction } from "./interactions.ts";
 import { type LimitOptions, Limits } from "./limits.ts";
-import { showMarkdown } from "./markdown.ts";
 import { snowflake } from "./snowflake.ts";
-import { type Channel, DiscordState, type StoredMessage, type User, visible } from "./state.ts";
-import { mayRead, type SeenMessage, seen, wireChannel, wireMessage, wireUser } from "./wire.ts";
+import { DiscordState, type StoredMessage, type User, visible } from "./state.ts";
+import {
+  mayRead,
+  person,
+  readyFor,
+  type SeenMessage,
+  seen,
+  shownText,
+  wireChannel,
+  wireGuild,
+  wireMessage,
+  wireUser,
+} from "./wire.ts";
 
 /** A request that was made. */
 export interface Call {
@@ -58,7 +68,7 @@ export class FakeBot {
     this.gateway = new Gateway({
       token: options.token,
       options: options.gateway,
-      ready: (shard) => this.ready(shard),
+      ready: (shard) => readyFor(this.state, this.appFlags, shard),
       resumeUrl: () => options.base().replace(/^http/, "ws"),
     });
   }
@@ -80,7 +90,7 @@ export class FakeBot {
   addGuild(id: string, name = "guild"): string {
     this.state.guilds.set(id, { id, name, channels: [] });
     const { id: channel } = this.state.addChannel({ kind: "text", name: "general", guild: id });
-    this.announce("GUILD_CREATE", id, () => this.wireGuild(id));
+    this.announce("GUILD_CREATE", id, () => wireGuild(this.state, id));
     return channel;
   }
 
@@ -370,58 +380,4 @@ export class FakeBot {
     const fault = this.faults.take(event, facts);
     return { times: fault?.kind === "duplicate-delivery" ? 2 : 1, lost: fault?.kind === "lost-delivery" };
   }
-
-  private ready([number, count]: [number, number]) {
-    const guilds = [...this.state.guilds.keys()].filter(
-      (id) => Number((BigInt(id) >> 22n) % BigInt(count)) === number,
-    );
-    const { me } = this.state;
-    return {
-      ready: {
-        v: 10,
-        user: wireUser(me),
-        guilds: guilds.map((id) => ({ id, unavailable: true })),
-        application: { id: me.id, flags: this.appFlags },
-        session_type: "normal",
-      },
-      guilds: guilds.map((id) => this.wireGuild(id)),
-    };
-  }
-
-  private wireGuild(id: string): Record<string, unknown> {
-    const { name, channels } = this.state.guilds.get(id)!;
-    const all = channels.map((one) => this.state.channels.get(one) as Channel);
-    const wire = (kind: Channel["kind"]) =>
-      all.filter((one) => one.kind === kind).map((one) => wireChannel(this.state, one));
-    return {
-      id,
-      name,
-      channels: wire("text"),
-      threads: wire("thread"),
-      members: [],
-      roles: [],
-      unavailable: false,
-    };
-  }
-}
-
-function shownText(message: StoredMessage): string {
-  const { content, components } = visible(message);
-  const parts = components.flatMap((one) =>
-    one.type === 10
-      ? [one.content ?? ""]
-      : (one.components ?? []).flatMap((inner) => (inner.type === 10 ? [inner.content ?? ""] : [])),
-  );
-  return showMarkdown([content, ...parts].filter(Boolean).join("\n")).text;
-}
-
-function person(id: string, name: string, bot: boolean): User {
-  return {
-    id,
-    username: name.toLowerCase().replace(/\W/g, "_"),
-    global_name: bot ? null : name,
-    discriminator: "0",
-    avatar: null,
-    bot,
-  };
 }

@@ -45,7 +45,6 @@ export const alreadyAcknowledged = (): ApiError =>
   new ApiError(400, 40_060, "Interaction has already been acknowledged.");
 export const emptyMessage = (): ApiError => new ApiError(400, 50_006, "Cannot send an empty message");
 export const missingAccess = (): ApiError => new ApiError(403, 50_001, "Missing Access");
-export const missingPermissions = (): ApiError => new ApiError(403, 50_013, "Missing Permissions");
 export const cannotSendToUser = (): ApiError =>
   new ApiError(403, 50_007, "Cannot send messages to this user");
 export const notAuthor = (): ApiError =>

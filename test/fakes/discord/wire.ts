@@ -1,4 +1,7 @@
 /** The fake's records as Discord's JSON. */
+import { flat } from "./components.ts";
+import { showMarkdown } from "./markdown.ts";
+import { shardOf } from "./snowflake.ts";
 import { type Channel, type DiscordState, FLAGS, type StoredMessage, type User, visible } from "./state.ts";
 
 /** A user object. */
@@ -115,4 +118,43 @@ export function seen(message: StoredMessage): SeenMessage {
     interaction: message.interaction,
     loading: (now.flags & FLAGS.loading) !== 0,
   };
+}
+
+/** A guild with its channels and threads. */
+export function wireGuild(state: DiscordState, id: string): Record<string, unknown> {
+  const { name, channels } = state.guilds.get(id)!;
+  const all = channels.flatMap((one) => state.channels.get(one) ?? []);
+  const wire = (kind: Channel["kind"]) =>
+    all.filter((one) => one.kind === kind).map((one) => wireChannel(state, one));
+  const empty = { members: [], roles: [], unavailable: false };
+  return { id, name, channels: wire("text"), threads: wire("thread"), ...empty };
+}
+
+/** READY of a shard, and the guilds that follow it. */
+export function readyFor(state: DiscordState, appFlags: number, [number, count]: [number, number]) {
+  const guilds = [...state.guilds.keys()].filter((id) => shardOf(id, count) === number);
+  const { me } = state;
+  return {
+    ready: {
+      v: 10,
+      user: wireUser(me),
+      guilds: guilds.map((id) => ({ id, unavailable: true })),
+      application: { id: me.id, flags: appFlags },
+      session_type: "normal",
+    },
+    guilds: guilds.map((id) => wireGuild(state, id)),
+  };
+}
+
+/** The text of a message as its reader sees it, Components V2 included. */
+export function shownText(message: StoredMessage): string {
+  const { content, components } = visible(message);
+  const texts = flat(components).flatMap((one) => (one.type === 10 ? [one.content ?? ""] : []));
+  return showMarkdown([content, ...texts].filter(Boolean).join("\n")).text;
+}
+
+/** A person, or the bot. */
+export function person(id: string, name: string, bot: boolean): User {
+  const username = name.toLowerCase().replace(/\W/g, "_");
+  return { id, username, global_name: bot ? null : name, discriminator: "0", avatar: null, bot };
 }
