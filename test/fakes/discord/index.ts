@@ -5,5 +5,4 @@
 export type { Call, FakeBot, ShownMessage } from "./bot.ts";
 export { type ControlClient, controlClient } from "./control-client.ts";
 export type { Fault, FaultKind } from "./faults.ts";
-export { showMarkdown } from "./markdown.ts";
-export { type FakeDiscord, type FakeOptions, startFakeDiscord, tokenFor } from "./server.ts";
+export { type FakeDiscord, type FakeOptions, startFakeDiscord } from "./server.ts";
