@@ -13,6 +13,7 @@ export function startCommand(): Command {
     .option("--no-prompt", "no chat prompt, also in a terminal")
     .option("--home <dir>", "home of the installation")
     .option("--port <number>", "port of the console's page on 127.0.0.1 (default: any free one)")
+    .addOption(new Option("--background", "what --detach starts: without the log's lines").hideHelp())
     .addOption(new Option("--driver <driver>", "how sandboxes are made").choices(["process", "docker"]))
     .addHelpText(
       "after",

@@ -35,7 +35,7 @@ export async function startDetached({ home, args, progress }: DetachOptions): Pr
   const out = openSync(log, "w", 0o600);
   const child = spawn(
     process.execPath,
-    [join(PROJECT_ROOT, "bin", "nemoclaw"), "start", "--no-prompt", ...args],
+    [join(PROJECT_ROOT, "bin", "nemoclaw"), "start", "--no-prompt", "--background", ...args],
     {
       cwd: "/",
       detached: true,

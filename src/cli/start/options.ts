@@ -5,6 +5,7 @@ export interface StartOptions {
   once?: string;
   prompt: boolean;
   detach?: boolean;
+  background?: boolean;
   home?: string;
   port?: string;
   driver?: string;

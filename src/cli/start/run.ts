@@ -41,6 +41,7 @@ export async function runStart(service: string | undefined, options: StartOption
     installation,
     progress: say,
     onLog: (line) => {
+      if (options.background) return; // All of it is in the log already.
       const text = pretty(line);
       if (text !== undefined) process.stderr.write(text);
     },
@@ -78,6 +79,7 @@ export async function runStart(service: string | undefined, options: StartOption
     await supervisor.stop({ sandboxes: true, hurry: true });
   }
   await supervisor.ended;
+  await supervisor.answered;
   process.exit(EXIT.ok);
 }
 

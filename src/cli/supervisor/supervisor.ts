@@ -24,6 +24,8 @@ import type { ServiceName } from "./users.ts";
 /** A bridge whose platform doesn't answer holds up the start this long; then the rest serves without it. */
 const BRIDGE_WAIT_MS = 15_000;
 const ENDING_MS = 5_000;
+/** A client of the control socket that doesn't hang up holds up our end no longer than this. */
+const ANSWER_MS = 1_000;
 
 /** In this order they start; in the reverse order they end, but the worker first (RELIABILITY §6, drain). */
 const START_ORDER: ServiceName[][] = [["launcher"], ["gateway"], ["worker"], ["console", "telegram-bridge"]];
@@ -70,6 +72,9 @@ export class Supervisor {
   #reloading: Promise<unknown> = Promise.resolve();
   /** Settles when {@link stop} has ended everything. */
   readonly ended: Promise<void>;
+  /** Settles when whoever asked for the end has been told of it, too. */
+  readonly answered: Promise<void>;
+  readonly #answered = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
 
   constructor(options: SupervisorOptions) {
@@ -87,6 +92,7 @@ export class Supervisor {
     this.#sandboxes = new Sandboxes(installation, this.#logger);
     this.#warnings = [...installation.notices];
     this.ended = this.#ended.promise;
+    this.answered = this.#answered.promise;
   }
 
   /** Resolves as soon as every process is ready at the same time. */
@@ -276,7 +282,9 @@ export class Supervisor {
       this.#logger.error({ err: error }, "redis did not end");
     }
     this.#logger.info("stopped");
-    this.#control?.close();
+    if (this.#control) this.#control.close(() => this.#answered.resolve());
+    else this.#answered.resolve();
+    setTimeout(this.#answered.resolve, ANSWER_MS).unref();
     recordChildren(this.#childrenFile, []);
     this.#installation.lock.release();
   }
