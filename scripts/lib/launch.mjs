@@ -25,9 +25,11 @@ function optionOf(args, flag) {
  */
 export async function launch(name, args) {
   try {
-    const starts =
-      name === "nemoclaw" && args[0] === "start" && !args.includes("--help") && !args.includes("-h");
-    if (starts) {
+    const asksHelp = args.includes("--help") || args.includes("-h");
+    const starts = name === "nemoclaw" && args[0] === "start" && !asksHelp;
+    // Onboarding starts the service in the end, in the background, where nobody could be asked for a password.
+    const setsUp = starts || (name === "nemoclaw" && args[0] === "onboard" && !asksHelp);
+    if (setsUp) {
       const driver = optionOf(args, "--driver") ?? process.env["NEMOCLAW_DRIVER"] ?? "process";
       checkPlatform({ driver });
       await ensurePrograms(RUN_PROGRAMS, { yes: args.includes("--yes") });

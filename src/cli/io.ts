@@ -5,7 +5,15 @@
 import { describeError, Fault } from "../lib/errors.ts";
 
 /** What an exit code means. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, notRunning: 3, homeInUse: 75, timeout: 124 } as const;
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notRunning: 3,
+  homeInUse: 75,
+  timeout: 124,
+  interrupted: 130,
+} as const;
 
 /** Codes of Faults that end with something else than 1. */
 const BY_CODE: Record<string, number> = {

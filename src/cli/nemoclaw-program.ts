@@ -7,6 +7,7 @@ import { approvalsCommand, rulesCommand } from "./commands/approvals.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
 import { logsCommand } from "./commands/logs.ts";
+import { onboardCommand } from "./commands/onboard.ts";
 import { policyCommand } from "./commands/policy.ts";
 import { policyAddCommand, policyListCommand, policyRemoveCommand } from "./commands/policy-presets.ts";
 import { reloadCommand } from "./commands/reload.ts";
@@ -29,6 +30,7 @@ export function nemoclawProgram(): Command {
       "after",
       `
 Examples:
+  nemoclaw onboard                             set everything up, step by step
   nemoclaw start                               start the service; in a terminal, chat right here
   nemoclaw start --once "What is 2+2?"         ask one question, print the answer, stop
   TELEGRAM_BOT_TOKEN=… nemoclaw start          with the Telegram bridge
@@ -42,6 +44,7 @@ Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 not runnin
 The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a user.`,
     );
   for (const command of [
+    onboardCommand(() => commandNames(program)),
     startCommand(),
     statusCommand(),
     logsCommand(),
@@ -58,4 +61,9 @@ The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a u
   ])
     program.addCommand(command.exitOverride());
   return program;
+}
+
+/** Every word that a program knows as a command. */
+export function commandNames(program: Command): string[] {
+  return program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
 }

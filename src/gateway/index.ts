@@ -17,8 +17,9 @@ export {
   verifyAudit,
 } from "./audit/index.ts";
 export { EgressConfig, InferenceConfig } from "./config.ts";
-export { type Provider, type ProviderName, providerOf } from "./inference/providers.ts";
-export { choosePreset, formatNotices, type Notice, presetNames } from "./policy/index.ts";
+export { listModels, type Probe, type ProbeTarget, tryModel } from "./inference/probe.ts";
+export { PROVIDERS, type Provider, type ProviderName, providerOf } from "./inference/providers.ts";
+export { choosePreset, formatNotices, listPresets, type Notice, presetNames } from "./policy/index.ts";
 export type { ChangeOutcome, PolicyRow, PolicyView } from "./policy/live/index.ts";
 export type {
   LauncherPort,

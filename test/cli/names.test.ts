@@ -42,7 +42,7 @@ const run = (...args: string[]) => {
 describe("sandboxes by name", () => {
   it("an empty home has the operator's my-agent", () => {
     assert.deepEqual(knownSandboxes(pathsOf(home)), {
-      sandboxes: [{ id: OPERATOR_PRINCIPAL, name: "my-agent", operators: true }],
+      sandboxes: [{ id: OPERATOR_PRINCIPAL, name: "my-agent", operators: true, named: false }],
       default: "my-agent",
     });
     assert.equal(resolveTarget("my-agent", { home }), OPERATOR_PRINCIPAL);
@@ -66,7 +66,7 @@ describe("sandboxes by name", () => {
         ["helper", true, "running"],
       ],
     );
-    assert.equal(findSandbox(home, "research").id, onboardedId("research", false));
+    assert.equal(findSandbox(home, "research").id, onboardedId("research"));
     assert.equal(findSandbox(home, ANN).name, "ann");
   });
 

@@ -184,6 +184,13 @@ export function makeHome(): string {
   return home;
 }
 
+/** A home with the fake agent's runtime and a configuration that uses it; nothing runs. */
+export async function furnishedHome(options: ServiceOptions = {}): Promise<string> {
+  const home = makeHome();
+  await furnish(home, options);
+  return home;
+}
+
 /** Puts configuration and the agent's runtime into a new home. */
 async function furnish(home: string, { agent = "fake", config = {} }: ServiceOptions): Promise<void> {
   const program = agent === "real" ? undefined : agent === "fake" ? FAKE_AGENT : agent.program;

@@ -19,8 +19,10 @@ export interface KnownSandbox {
   /** Its principal's id, which is its own. */
   id: string;
   name: string;
-  /** Made by the operator's onboarding; else for a person or group. */
+  /** The operator's own; else made for a person or group. */
   operators: boolean;
+  /** `sandboxes:` of config.yaml has it. */
+  named: boolean;
   /** As the launcher last recorded it; undefined before the first start. */
   state?: "stopped" | "running" | "parked";
   /** `provider/model`, as the agent was told last. */
@@ -35,9 +37,9 @@ const Recorded = z.object({
   agent: z.object({ model: z.string() }),
 });
 
-/** Whose sandbox an onboarded name is: the first is the operator's own, the others are the operator's too, by name. */
-export function onboardedId(name: string, first: boolean): string {
-  return first ? OPERATOR_PRINCIPAL : derivedId("p", "sandbox", name);
+/** Whose sandbox a name of config.yaml is that has no `id` there: my-agent is the operator's own, others have theirs. */
+export function onboardedId(name: string): string {
+  return name === FIRST_SANDBOX ? OPERATOR_PRINCIPAL : derivedId("p", "sandbox", name);
 }
 
 /** All of them; the default first, then by name. Unreadable parts are left out: `doctor` speaks of them. */
@@ -45,12 +47,19 @@ export function knownSandboxes(paths: Paths): { sandboxes: KnownSandbox[]; defau
   const { names, chosen } = onboarded(paths);
   const records = recorded(paths);
   const found = new Map<string, KnownSandbox>();
-  for (const [name, id] of names) found.set(id, { id, name, operators: true });
+  for (const [name, id] of names) found.set(id, { id, name, operators: true, named: true });
   if (!found.has(OPERATOR_PRINCIPAL) && !names.has(FIRST_SANDBOX))
-    found.set(OPERATOR_PRINCIPAL, { id: OPERATOR_PRINCIPAL, name: FIRST_SANDBOX, operators: true });
+    found.set(OPERATOR_PRINCIPAL, {
+      ...{ id: OPERATOR_PRINCIPAL, name: FIRST_SANDBOX },
+      ...{ operators: true, named: false },
+    });
   for (const { id, name, state, agent } of records) {
     const known = found.get(id);
-    found.set(id, { id, name, operators: false, ...known, state, model: agent.model });
+    found.set(id, {
+      ...{ id, name, operators: false, named: false },
+      ...known,
+      ...{ state, model: agent.model },
+    });
   }
   const all = [...found.values()];
   const first = all.find(({ id }) => id === OPERATOR_PRINCIPAL)?.name ?? FIRST_SANDBOX;
@@ -96,7 +105,7 @@ function onboarded(paths: Paths): { names: Map<string, string>; chosen: string |
     })
     .parse({ sandboxes: {}, ...(value as object) });
   for (const [name, settings] of Object.entries(sandboxes))
-    names.set(name, settings?.id ?? onboardedId(name, false));
+    names.set(name, settings?.id ?? onboardedId(name));
   return { names, chosen: defaultSandbox };
 }
 

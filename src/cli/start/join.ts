@@ -2,18 +2,12 @@
  * `nemoclaw start SERVICE` while the service runs: hands over what it lacked (a bot token) and says how that process is.
  */
 import { join } from "node:path";
-import { BOT_TOKEN } from "../../lib/config.ts";
 import { Fault } from "../../lib/errors.ts";
 import { pathsOf } from "../../lib/paths.ts";
 import { EXIT, say } from "../io.ts";
 import { askControl, type ReloadReport, type ServiceStatus } from "../supervisor/control.ts";
-import { readSecret, writeSecret } from "../supervisor/secrets.ts";
+import { BOT_TOKENS, readSecret, writeSecret } from "../supervisor/secrets.ts";
 import { usersFor } from "../supervisor/users.ts";
-
-/** Bridges: the variable with the token, and where it is kept. */
-const TOKENS: Record<string, { variable: string; file: string }> = {
-  "telegram-bridge": { variable: "TELEGRAM_BOT_TOKEN", file: BOT_TOKEN },
-};
 
 /** The running service's status; undefined when none runs on this home. */
 export async function runningStatus(home: string): Promise<ServiceStatus | undefined> {
@@ -28,15 +22,13 @@ export async function runningStatus(home: string): Promise<ServiceStatus | undef
 /** Makes sure that it runs; returns the exit code. */
 export async function joinRunning(home: string, service: string): Promise<number> {
   const paths = pathsOf(home);
-  const token = TOKENS[service];
+  const bridge = Object.keys(BOT_TOKENS).find((name): name is keyof typeof BOT_TOKENS => name === service);
+  const token = bridge && BOT_TOKENS[bridge];
   const given = token && process.env[token.variable]?.trim();
-  if (token && given) {
-    const file = join(paths.secrets(service), token.file);
+  if (bridge && token && given) {
+    const file = join(paths.secrets(bridge), token.file);
     const users = usersFor(process.getuid?.() ?? -1, process.getgid?.() ?? -1);
-    if (readSecret(file) !== given) {
-      const owner = users[service as keyof typeof users];
-      writeSecret(file, given, owner);
-    }
+    if (readSecret(file) !== given) writeSecret(file, given, users[bridge]);
   }
   const { troubles } = await askControl<ReloadReport>(paths.status, { op: "reload" });
   const status = await askControl<ServiceStatus>(paths.status, { op: "status" });

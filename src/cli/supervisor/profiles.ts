@@ -17,9 +17,9 @@ export function onboardedProfiles(
   sandboxes: Config["sandboxes"],
 ): Map<string, Pick<Profile, "name" | "provider" | "model">> {
   const wanted = new Map<string, Pick<Profile, "name" | "provider" | "model">>();
-  if (!(FIRST_SANDBOX in sandboxes)) wanted.set(OPERATOR_PRINCIPAL, { name: FIRST_SANDBOX });
+  wanted.set(OPERATOR_PRINCIPAL, { name: FIRST_SANDBOX });
   for (const [name, settings] of Object.entries(sandboxes)) {
-    const { id = onboardedId(name, false), provider, model } = settings ?? {};
+    const { id = onboardedId(name), provider, model } = settings ?? {};
     wanted.set(id, { name, ...(provider ? { provider } : {}), ...(model ? { model } : {}) });
   }
   return wanted;

@@ -17,9 +17,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { providerOf } from "../../gateway/index.ts";
-import type { SecretSource } from "../../lib/config.ts";
+import { BOT_TOKEN, type SecretSource } from "../../lib/config.ts";
 import type { Paths } from "../../lib/paths.ts";
 import type { Ids, Users } from "./users.ts";
+
+/** Bridges that need a token: the variable that names it, and its file below `secrets/<bridge>/`. */
+export const BOT_TOKENS = {
+  "telegram-bridge": { variable: "TELEGRAM_BOT_TOKEN", file: BOT_TOKEN },
+} as const;
 
 /** Writes one secret so that no other user ever could read it, and a crash leaves the old or the new one. */
 export function writeSecret(file: string, value: string, ids: Ids): void {

@@ -9,6 +9,7 @@ import { createLogger, type Logger } from "../../lib/logging.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
 import { ensureRuntime } from "../../sandbox/index.ts";
 import { PROGRAM_SUFFIX } from "../project.ts";
+import { applyPending } from "../settings/pending.ts";
 import { version } from "../version.ts";
 import { Child } from "./child.ts";
 import { type ReloadReport, type ServiceStatus, serveControl } from "./control.ts";
@@ -165,6 +166,7 @@ export class Supervisor {
       await Promise.all(children.map((child) => this.#startChild(child)));
       if (names.includes("launcher")) this.#warnings.push(...(await this.#sandboxes.checkLayers()));
     }
+    await applyPending(paths, this.#logger);
     this.#started = true;
     this.#changed();
   }
@@ -258,6 +260,7 @@ export class Supervisor {
         await child.restart(config, limitMs).catch((error: unknown) => troubles.push(describeError(error)));
       } else child?.reconfigure(config);
     }
+    await applyPending(this.#installation.paths, this.#logger);
     return { changed, restarted: restart, waits, troubles };
   }
 

@@ -68,6 +68,14 @@ export async function startFakeVendor(
       seen.completed = res.writableFinished;
       if (!res.writableFinished) seen.abortedAt = performance.now();
     });
+    if (req.method === "GET" && path === "/v1/models") {
+      const said = req.headers["x-api-key"] ?? req.headers.authorization?.replace(/^Bearer /, "");
+      if (said !== key) return fail(res, 401, "Incorrect API key provided.");
+      res.writeHead(200, { "content-type": "application/json" });
+      return void res.end(
+        JSON.stringify({ object: "list", data: [...models].map((id) => ({ id, object: "model" })) }),
+      );
+    }
     const anthropic = path === "/v1/messages";
     if (req.method !== "POST" || !(anthropic || path === "/v1/chat/completions"))
       return fail(res, 404, "Not found");

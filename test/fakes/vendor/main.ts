@@ -1,14 +1,17 @@
 /**
- * The fake vendor as a process of its own: `node main.ts [--lax] [--key KEY]` prints `{"url"}` and serves until its
+ * The fake vendor as a process of its own: `node main.ts [--lax] [--key KEY] [--models A,B]` prints `{"url"}` and serves until its
  * stdin ends. A JSON line on stdin sets fields of the fake (`otherwise`, `queue`); `"seen"` prints counts.
  */
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { startFakeVendor } from "./index.ts";
 
-const { values } = parseArgs({ options: { lax: { type: "boolean" }, key: { type: "string" } } });
+const { values } = parseArgs({
+  options: { lax: { type: "boolean" }, key: { type: "string" }, models: { type: "string" } },
+});
 const vendor = await startFakeVendor({
   ...(values.key ? { key: values.key } : {}),
+  ...(values.models ? { models: values.models.split(",") } : {}),
   ...(values.lax ? { lax: true, record: false } : {}),
 });
 console.log(JSON.stringify({ url: vendor.url }));
