@@ -78,6 +78,12 @@ export const keys = {
     marks: (bridge: string) => b(bridge, "marks"),
     /** STRING with TTL: the one active poller. */
     poller: (bridge: string) => b(bridge, "poller"),
+    /** HASH channel → `<message id>:<guild>`: how far it was read. */
+    watermarks: (bridge: string) => b(bridge, "watermarks"),
+    /** HASH shard → `<until>:<owner>`, `m:<owner>` → until: who listens to what. */
+    shards: (bridge: string) => b(bridge, "shards"),
+    /** STRING with TTL: somebody identified in this concurrency bucket just now. */
+    identify: (bridge: string, bucket: number) => b(bridge, `identify:${bucket}`),
     /** HASH identity → `<last told>:<knocks>` of a stranger. */
     strangers: (bridge: string) => b(bridge, "strangers"),
     /** ZSET `<principal>/<approval id>` → mark number: cards that may need posting or editing. */

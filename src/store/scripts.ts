@@ -31,11 +31,13 @@ const KEY_COUNTS = {
   renew: 2,
   reserve: 2,
   settle: 7,
+  shards: 1,
   stranger: 1,
   take: 4,
   tap: 1,
   unmark: 1,
   untap: 1,
+  watermark: 1,
 } as const;
 
 /** A script's name. */

@@ -26,12 +26,14 @@ import type {
   OutboxPort,
   PolicyStorePort,
   ProfilePort,
+  SocketPort,
   TurnContextPort,
   TurnPort,
   UsagePort,
 } from "./ports.ts";
 import { profiles } from "./profiles.ts";
 import { checkSchema, stampSchema } from "./schema.ts";
+import { sockets } from "./sockets.ts";
 import { turns } from "./turns.ts";
 import { usage } from "./usage.ts";
 
@@ -48,6 +50,8 @@ export interface Store {
   bridge(bridge: string): BridgePort;
   /** Bridge side of approvals. */
   cards(bridge: string): CardPort;
+  /** Of a bridge that listens by sockets. */
+  sockets(bridge: string): SocketPort;
   /** Gateway side of approvals. */
   readonly approvals: ApprovalPort;
   readonly turns: TurnPort;
@@ -91,6 +95,7 @@ export function openStore(options: StoreOptions): Store {
     contexts: contexts(connection),
     commandAsks: commandAsks(connection),
     profiles: profiles(connection),
+    sockets: (id) => sockets(connection, id),
     usage: usage(connection),
     policies: policies(connection),
     async ready(timeoutMs = 10_000) {
