@@ -5,4 +5,5 @@ export { type EmbeddedRedis, startEmbeddedRedis } from "./embedded.ts";
 export * from "./policy-records.ts";
 export type * from "./ports.ts";
 export * from "./records.ts";
+export type { SocketPort, Watermark } from "./sockets.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";

@@ -172,34 +172,6 @@ export interface BridgePort {
   strangerKnocked(identity: string): Promise<boolean>;
 }
 
-/** How far a channel was read. */
-export interface Watermark {
-  /** The highest message id below which everything is stored. */
-  id: string;
-  /** The guild it belongs to, or empty. */
-  place: string;
-}
-
-/** Facts of a platform that is listened to by sockets. */
-export interface SocketPort {
-  /** By channel. */
-  watermarks(): Promise<Map<string, Watermark>>;
-  /** Never goes back. `keepFrom`: when there are too many channels, those below this id are forgotten. */
-  advance(marks: readonly (Watermark & { channel: string })[], keepFrom: string): Promise<void>;
-  /**
-   * Renews and takes shards; returns those that the owner holds now, at most its fair share, and who takes part.
-   * `ttlMs` 0 gives all back. `dead`: owners that are known to be dead, whose leases end at once.
-   */
-  holdShards(
-    owner: string,
-    total: number,
-    ttlMs: number,
-    dead?: readonly string[],
-  ): Promise<{ shards: number[]; members: string[] }>;
-  /** True when this process may identify now: one in `ms` per concurrency bucket, over all processes. */
-  mayIdentify(bucket: number, owner: string, ms: number): Promise<boolean>;
-}
-
 /** For worker (write) and gateway (read): which turns a sandbox has now. */
 export interface TurnContextPort {
   begin(

@@ -6,7 +6,34 @@ import { z } from "zod";
 import type { Connection } from "./connection.ts";
 import { parsed } from "./json.ts";
 import { keys } from "./keys.ts";
-import type { SocketPort } from "./ports.ts";
+
+/** How far a channel was read. */
+export interface Watermark {
+  /** The highest message id below which everything is stored. */
+  id: string;
+  /** The guild it belongs to, or empty. */
+  place: string;
+}
+
+/** Facts of a platform that is listened to by sockets. */
+export interface SocketPort {
+  /** By channel. */
+  watermarks(): Promise<Map<string, Watermark>>;
+  /** Never goes back. `keepFrom`: when there are too many channels, those below this id are forgotten. */
+  advance(marks: readonly (Watermark & { channel: string })[], keepFrom: string): Promise<void>;
+  /**
+   * Renews and takes shards; returns those that the owner holds now, at most its fair share, and who takes part.
+   * `ttlMs` 0 gives all back. `dead`: owners that are known to be dead, whose leases end at once.
+   */
+  holdShards(
+    owner: string,
+    total: number,
+    ttlMs: number,
+    dead?: readonly string[],
+  ): Promise<{ shards: number[]; members: string[] }>;
+  /** True when this process may identify now: one in `ms` per concurrency bucket, over all processes. */
+  mayIdentify(bucket: number, owner: string, ms: number): Promise<boolean>;
+}
 
 /** Channels whose place is remembered; beyond that those are forgotten in which nothing was read for long. */
 const MOST_CHANNELS = 10_000;

@@ -26,14 +26,13 @@ import type {
   OutboxPort,
   PolicyStorePort,
   ProfilePort,
-  SocketPort,
   TurnContextPort,
   TurnPort,
   UsagePort,
 } from "./ports.ts";
 import { profiles } from "./profiles.ts";
 import { checkSchema, stampSchema } from "./schema.ts";
-import { sockets } from "./sockets.ts";
+import { type SocketPort, sockets } from "./sockets.ts";
 import { turns } from "./turns.ts";
 import { usage } from "./usage.ts";
 
