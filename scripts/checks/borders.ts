@@ -34,6 +34,8 @@ const ONLY_IN: Record<string, string[]> = {
   bullmq: ["src/store"],
   ioredis: ["src/store"],
   commander: ["src/cli"],
+  ink: ["src/cli/term"],
+  react: ["src/cli/term"],
   pino: ["src/lib"],
   "pino-pretty": ["src/cli"],
   undici: ["src/gateway"],

@@ -20,7 +20,7 @@ export const RUN_PROGRAMS = {
   unshare: "util-linux",
 };
 /** What the tests need besides. */
-export const TEST_PROGRAMS = { git: "git", ps: "procps", ip: "iproute2" };
+export const TEST_PROGRAMS = { git: "git", ps: "procps", ip: "iproute2", tmux: "tmux" };
 
 /** Packages that would start a daemon. */
 const DAEMONS = ["redis-server", "squid", "tinyproxy"];

@@ -1,62 +1,42 @@
 /**
- * `openshell term`: open approvals one after the other, answered by a key. The same records as in the chats: whoever
+ * `openshell term`: what agents do, live, and the questions that a key answers. The same records as in the chats: whoever
  * answers first, anywhere, decides.
  */
-import { createInterface } from "node:readline/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
-import { Fault } from "../../../lib/errors.ts";
-import type { ApprovalRecord } from "../../../store/index.ts";
-import { approvalLine, questionOf } from "../../approvals/lines.ts";
-import { askGateway, type HomeOption } from "../../policy/target.ts";
-import { decide } from "../approvals.ts";
-
-/** How often the gateway is asked for new ones. */
-const LOOK_MS = 500;
-const ANSWERS = { y: "once", s: "session", a: "always", n: "deny" } as const;
+import { homeFrom, pathsOf } from "../../../lib/paths.ts";
 
 /** The command. */
 export function termCommand(): Command {
   return new Command("term")
-    .description("watch what agents want to reach, and allow or deny it")
+    .description("watch live what agents do; allow or deny what they want to reach")
+    .option("--plain", "lines instead of a screen (also when this is no terminal)")
     .option("--home <dir>", "home of the installation")
+    .addHelpText(
+      "after",
+      `
+Shows sandboxes, network requests with verdicts, files and tools, calls of the model, and open approvals.
+Files and tools are what the sandboxes tell: claims, no proof. The proof is \`nemoclaw audit tail\`.
+
+Keys: y once · n deny · a always · s this session · Tab or 1-5 pane · j k g G line · Enter more · / filter · ? help · q end
+
+Examples:
+  openshell term
+  openshell term --plain | tee agents.log
+  openshell rule get            the open questions, for scripts
+
+Exit codes: 0 ended`,
+    )
     .action(watch);
 }
 
-async function watch(options: HomeOption): Promise<void> {
-  if (!process.stdin.isTTY)
-    throw new Fault({
-      code: "no-terminal",
-      message: "openshell term needs a terminal",
-      hint: "in scripts: nemoclaw approvals list --json, nemoclaw approvals approve ID",
-    });
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  const ended = new Promise<void>((resolve) => lines.once("close", resolve));
-  let open = true;
-  void ended.then(() => {
-    open = false;
-  });
-  console.log("Waiting for agents that want to reach something. Ctrl+C ends this.");
-  const skipped = new Set<string>();
-  while (open) {
-    const { approvals } = await askGateway<{ approvals: ApprovalRecord[] }>(options, "approvals.list", {});
-    const next = approvals.find((record) => !skipped.has(record.approvalId));
-    if (!next) {
-      await Promise.race([sleep(LOOK_MS), ended]);
-      continue;
-    }
-    console.log(`\n${questionOf(next)}`);
-    console.log(approvalLine(next, Date.now()));
-    const text = await Promise.race([
-      lines.question(
-        "Allow? [y/n/a]:  # y=allow once, n=deny, a=add permanently (s=this session, Enter=later) ",
-      ),
-      ended.then(() => undefined),
-    ]);
-    if (text === undefined) break;
-    const verb = ANSWERS[text.trim().toLowerCase() as keyof typeof ANSWERS];
-    if (verb) await decide(next.approvalId, verb, options);
-    else skipped.add(next.approvalId);
-  }
+async function watch(options: { plain?: boolean; home?: string }): Promise<void> {
+  const paths = pathsOf(options.home ?? homeFrom(process.env));
+  const screen =
+    !options.plain && process.stdin.isTTY && process.stdout.isTTY && process.env["TERM"] !== "dumb";
+  // React's checks for developers cost time at each frame.
+  process.env["NODE_ENV"] ??= "production";
+  // Loaded when it is used: the other commands needn't wait for a screen's library.
+  if (screen) await (await import("../../term/screen.ts")).showScreen(paths);
+  else await (await import("../../term/plain.ts")).printLines(paths);
   process.exitCode = 0;
 }
