@@ -1,5 +1,5 @@
 /**
- * The audit's writer. Rows of one tick share one write; an allowed row resolves when that write is done, so it is on
+ * The audit's writer. Rows of one tick share one write, under load those of a millisecond; an allowed row resolves when that write is done, so it is on
  * record even if this process is killed the next moment. What can't be written is rejected and the head goes back to
  * the last row that is in the file: the chain never has a gap of its own. There must be one writer per home.
  */
@@ -46,6 +46,12 @@ const MAX_BATCH = 512;
 const MAX_QUEUE = 20_000;
 /** A close row may wait this long for company. */
 const LINGER_MS = 20;
+/**
+ * Rows that somebody waits for come in a rush when so many were put within so long: then they wait a millisecond for
+ * each other. A write costs as much as the rest of a tunnel's bookkeeping; a lone row never waits.
+ */
+const RUSH_ROWS = 4;
+const RUSH_MS = 1;
 /** A write that took longer shows a slow disk: for a while writes go through the thread pool. */
 const SLOW_MS = 50;
 const SLOW_FOR_MS = 60_000;
@@ -63,7 +69,11 @@ export class AuditLog implements AuditPort {
   #segment: Segment | undefined;
   #queue: Entry[] = [];
   #scheduled: NodeJS.Immediate | undefined;
+  #rushing: NodeJS.Timeout | undefined;
   #lingering: NodeJS.Timeout | undefined;
+  /** When the last rows came that somebody waits for; a ring. */
+  readonly #urgent = new Float64Array(RUSH_ROWS).fill(Number.NEGATIVE_INFINITY);
+  #next = 0;
   #writing: Promise<void> | undefined;
   #slowUntil = 0;
   #lost = { decisions: 0, closes: 0, notes: 0, since: "" };
@@ -155,6 +165,7 @@ export class AuditLog implements AuditPort {
       await this.#writing;
     }
     clearImmediate(this.#scheduled);
+    clearTimeout(this.#rushing);
     clearTimeout(this.#lingering);
     await this.#keeper.close();
   }
@@ -165,14 +176,26 @@ export class AuditLog implements AuditPort {
       return;
     }
     this.#queue.push(entry);
-    if (soon) this.#scheduled ??= setImmediate(() => this.#flush());
-    else if (!this.#scheduled) this.#lingering ??= setTimeout(() => this.#flush(), LINGER_MS);
+    if (soon) this.#flushSoon();
+    else if (!this.#scheduled && !this.#rushing) this.#lingering ??= setTimeout(() => this.#flush(), LINGER_MS);
+  }
+
+  #flushSoon(): void {
+    const now = performance.now();
+    const before = this.#urgent[this.#next] as number;
+    this.#urgent[this.#next] = now;
+    this.#next = (this.#next + 1) % RUSH_ROWS;
+    if (this.#scheduled || this.#rushing) return;
+    if (now - before < RUSH_MS) this.#rushing = setTimeout(() => this.#flush(), RUSH_MS);
+    else this.#scheduled = setImmediate(() => this.#flush());
   }
 
   /** Writes a batch; more while there are rows. Never two at once. */
   #flush(): void {
     clearImmediate(this.#scheduled);
     this.#scheduled = undefined;
+    if (this.#rushing) clearTimeout(this.#rushing);
+    this.#rushing = undefined;
     if (this.#lingering) clearTimeout(this.#lingering);
     this.#lingering = undefined;
     while (!this.#writing && this.#queue.length > 0) {
