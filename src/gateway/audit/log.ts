@@ -177,7 +177,8 @@ export class AuditLog implements AuditPort {
     }
     this.#queue.push(entry);
     if (soon) this.#flushSoon();
-    else if (!this.#scheduled && !this.#rushing) this.#lingering ??= setTimeout(() => this.#flush(), LINGER_MS);
+    else if (!this.#scheduled && !this.#rushing)
+      this.#lingering ??= setTimeout(() => this.#flush(), LINGER_MS);
   }
 
   #flushSoon(): void {

@@ -15,8 +15,8 @@ export function relay(client: Socket, upstream: Socket, idleMs: number, first?: 
     };
     // Data in either direction touches the client's socket, so one clock is enough.
     client.setTimeout(idleMs, () => client.destroy());
-    client.once("close", () => whenDone(client, upstream, closed));
-    upstream.once("close", () => whenDone(upstream, client, closed));
+    client.on("close", () => whenDone(client, upstream, closed));
+    upstream.on("close", () => whenDone(upstream, client, closed));
     client.on("error", () => client.destroy());
     upstream.on("error", () => upstream.destroy());
     if (first && !upstream.destroyed) upstream.write(first);
@@ -37,7 +37,7 @@ function pump(from: Socket, to: Socket): void {
   });
   to.on("drain", () => from.resume());
   if (from.readableEnded) endWriting(to);
-  else from.once("end", () => endWriting(to));
+  else from.on("end", () => endWriting(to));
   if (to.writableNeedDrain) from.pause();
   else from.resume();
 }
@@ -72,5 +72,5 @@ function whenDone(socket: Socket, other: Socket, closed: (other: Socket) => void
     return;
   }
   other.once("finish", () => other.destroy());
-  other.once("close", () => closed(other));
+  other.on("close", () => closed(other));
 }

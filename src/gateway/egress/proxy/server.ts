@@ -68,7 +68,7 @@ export function createEgressServer(options: EgressOptions): EgressServer {
 
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     clients.add(socket);
-    socket.once("close", () => clients.delete(socket));
+    socket.on("close", () => clients.delete(socket));
     if (clients.size > limits.connections)
       return finishWith(socket, replyBytes(reply("too_many_connections")));
     serveConnection(socket, shared).catch((err: unknown) => {
@@ -80,7 +80,7 @@ export function createEgressServer(options: EgressOptions): EgressServer {
     const closed = open.judge();
     if (closed > 0) logger.info({ sandboxId, closed }, "open connections closed by a policy change");
   });
-  server.once("close", stopWatching);
+  server.on("close", stopWatching);
   return Object.assign(server, {
     closeAllConnections() {
       open.closeAll();

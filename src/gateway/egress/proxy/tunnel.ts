@@ -24,7 +24,7 @@ export async function openTunnel(
   const { gatekeeper, limits, open } = shared;
   const freeSlot = open.slot(limits.tunnels);
   if (!freeSlot) return end(reply("too_many_connections"));
-  socket.once("close", freeSlot);
+  socket.on("close", freeSlot);
   const refuse = (answer: Reply) => {
     freeSlot();
     end(answer);
@@ -77,11 +77,11 @@ export async function openTunnel(
     socket.destroy();
   };
   until?.addEventListener("abort", expire, { once: true });
-  upstream.once("close", () => {
+  upstream.on("close", () => {
     gatekeeper.closed(admitted, upstream.bytesWritten, upstream.bytesRead, performance.now() - started);
   });
   // The client's end is the tunnel's: requests inside it may outlive the first upstream connection.
-  socket.once("close", () => {
+  socket.on("close", () => {
     remove();
     until?.removeEventListener("abort", expire);
     upstream.destroy();
