@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { approvalsCommand, rulesCommand } from "./commands/approvals.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { onboardCommand } from "./commands/onboard.ts";
 import { policyCommand } from "./commands/policy.ts";
@@ -51,6 +52,7 @@ The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a u
     auditCommand(),
     stopCommand(),
     reloadCommand(),
+    doctorCommand(),
     policyCommand(),
     policyListCommand(),
     policyAddCommand(),

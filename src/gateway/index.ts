@@ -19,7 +19,14 @@ export {
 export { EgressConfig, InferenceConfig } from "./config.ts";
 export { listModels, type Probe, type ProbeTarget, tryModel } from "./inference/probe.ts";
 export { PROVIDERS, type Provider, type ProviderName, providerOf } from "./inference/providers.ts";
-export { choosePreset, formatNotices, listPresets, type Notice, presetNames } from "./policy/index.ts";
+export {
+  choosePreset,
+  formatNotices,
+  listPresets,
+  loadPolicy,
+  type Notice,
+  presetNames,
+} from "./policy/index.ts";
 export type { ChangeOutcome, PolicyRow, PolicyView } from "./policy/live/index.ts";
 export type {
   LauncherPort,

@@ -3,7 +3,9 @@ export {
   type Blueprint,
   type EnsureRuntime,
   ensureRuntime,
+  inspectRuntime,
   type Runtime,
+  type RuntimeState,
   resolveBlueprint,
 } from "./blueprint/index.ts";
 export {
@@ -36,3 +38,4 @@ export {
   type RunningLauncher,
   runLauncher,
 } from "./launcher/index.ts";
+export { type HostLimits, hostLimits } from "./process/index.ts";

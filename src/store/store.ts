@@ -65,6 +65,8 @@ export interface Store {
   ready(timeoutMs?: number): Promise<void>;
   /** True while Redis answers, within 2 s. */
   alive(): Promise<boolean>;
+  /** Redis's own clock, milliseconds since the epoch: the one that stored times are taken from. */
+  time(): Promise<number>;
   /** For the supervisor: settings that could lose messages, each with its fix. */
   durabilityProblems(asserted: boolean): Promise<string[]>;
   /** For the supervisor: refuses such settings, then stamps new data with the schema version. */
@@ -115,6 +117,10 @@ export function openStore(options: StoreOptions): Store {
           () => true,
           () => false,
         ),
+    time: async () => {
+      const [seconds, micros] = await connection.command((r) => r.time());
+      return Number(seconds) * 1_000 + Number(micros) / 1_000;
+    },
     durabilityProblems: (asserted) => checkDurability(connection, asserted),
     async prepare(asserted) {
       await assertDurable(connection, asserted);

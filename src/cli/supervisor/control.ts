@@ -69,8 +69,11 @@ export async function serveControl(
   return server;
 }
 
-/** Asks a running supervisor. @throws Fault `not-running` when there is none. */
-export async function askControl<T>(socket: string, request: ControlRequest): Promise<T> {
+/**
+ * Asks a running supervisor. `limitMs`: how long it may be silent; default for ever, since a stop takes what it takes.
+ * @throws Fault `not-running` when there is none, `not-answering` when it is silent.
+ */
+export async function askControl<T>(socket: string, request: ControlRequest, limitMs = 0): Promise<T> {
   const peer = createConnection(socket);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -86,6 +89,9 @@ export async function askControl<T>(socket: string, request: ControlRequest): Pr
       cause: error,
     });
   }
+  peer.setTimeout(limitMs, () =>
+    peer.destroy(new Fault({ code: "not-answering", message: `the service on ${socket} does not answer` })),
+  );
   peer.write(`${JSON.stringify(request)}\n`);
   const reply = JSON.parse(await text(peer)) as
     | { ok: true; result: T }

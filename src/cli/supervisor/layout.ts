@@ -52,6 +52,23 @@ function directories(paths: Paths): Directory[] {
   ];
 }
 
+/** A directory as it must be. */
+export interface ExpectedDirectory {
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Every directory as {@link makeLayout} makes it, for who only looks. */
+export function expectedDirectories(paths: Paths, users: Users, root: boolean): ExpectedDirectory[] {
+  return directories(paths).map(({ path, mode, owner }) => ({
+    path,
+    mode: root ? mode : 0o700,
+    ...users[root ? (owner ?? "launcher") : "launcher"],
+  }));
+}
+
 /**
  * Makes the home. @throws Fault `home-…` when it can't be used, with what to change.
  */

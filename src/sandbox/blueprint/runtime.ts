@@ -13,6 +13,7 @@ import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
 import { npmCi } from "./npm-ci.ts";
 import type { Blueprint } from "./resolve.ts";
+import { brokenPackages, SEAL_FILE, Seal, sealOf } from "./seal.ts";
 
 /** A runtime that is ready to be mounted at `/opt/openclaw`. */
 export interface Runtime {
@@ -63,6 +64,33 @@ export async function ensureRuntime(options: EnsureRuntime): Promise<Runtime> {
   return { digest: blueprint.digest, dir, installed: true };
 }
 
+/** How an installed runtime is. */
+export type RuntimeState =
+  | { readonly kind: "absent" | "intact" | "unsealed" }
+  /** Its manifest is another one's, or packages are not as they were installed. */
+  | { readonly kind: "tampered"; readonly what: string };
+
+/** Reads the whole runtime (about a second) and compares it with what was installed. Changes nothing. */
+export async function inspectRuntime(
+  blueprint: Blueprint,
+  paths: Pick<Paths, "runtime">,
+): Promise<RuntimeState & { dir: string }> {
+  const dir = join(paths.runtime, blueprint.digest);
+  try {
+    if (!(await present(dir, blueprint))) return { dir, kind: "absent" };
+    const text = await readFile(join(dir, SEAL_FILE), "utf8").catch(() => undefined);
+    if (text === undefined) return { dir, kind: "unsealed" };
+    const seal = Seal.safeParse(safeJson(text));
+    if (!seal.success) return { dir, kind: "tampered", what: `${SEAL_FILE} is not readable` };
+    const [first, ...more] = brokenPackages(dir, seal.data);
+    if (first === undefined) return { dir, kind: "intact" };
+    const rest = more.length > 0 ? ` and ${more.length} more` : "";
+    return { dir, kind: "tampered", what: `not as it was installed: ${first}${rest}` };
+  } catch (error) {
+    return { dir, kind: "tampered", what: describeError(error) };
+  }
+}
+
 /** True when `dir` is a complete runtime of this blueprint; throws when something else is in its place. */
 async function present(dir: string, { digest, agent }: Blueprint): Promise<boolean> {
   let text: string;
@@ -105,8 +133,10 @@ async function install(
       retryable: true,
     });
   }
+  const seal = sealOf(temp); // Before anything of it has run.
   const version = await tryOut(node, join(temp, "node_modules", agent.package), agent.package);
   // npm leaves modes as the tarballs have them: a sandbox runs under another uid and must be able to read everything.
+  await writeFile(join(temp, SEAL_FILE), `${JSON.stringify(seal, null, 1)}\n`);
   await run("chmod", ["-R", "u+rwX,go+rX,go-w", temp]);
   await chmod(temp, 0o755);
   const manifest = {

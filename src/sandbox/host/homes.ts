@@ -47,7 +47,8 @@ export class Homes {
   constructor(options: HomesOptions) {
     this.options = options;
     const { paths } = options;
-    const shared = [paths.home, dirname(paths.user("x").dir), join(paths.home, "run"), paths.logs];
+    makeDirectory(paths.logs, 0o700); // Opened by us, for the guest.
+    const shared = [paths.home, dirname(paths.user("x").dir), join(paths.home, "run")];
     for (const dir of [...shared, dirname(paths.egressDir("x")), dirname(paths.controlDir("x"))]) {
       makeDirectory(dir, PASSABLE);
     }
