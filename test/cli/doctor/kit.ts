@@ -1,7 +1,7 @@
 /** Runs the real `nemoclaw doctor --json` on a home of the test's own, and reads what it found. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -75,6 +75,19 @@ export function sickHome(config: Record<string, unknown> = {}): { home: string; 
   const paths = makeLayout(home, usersFor(uid, process.getgid?.() ?? -1), uid === 0);
   writeFileSync(paths.config, JSON.stringify(config));
   return { home, paths };
+}
+
+/** Runs a test on a home of its own. */
+export async function onHome(
+  config: Record<string, unknown>,
+  test: (it: ReturnType<typeof sickHome>) => Promise<void>,
+): Promise<void> {
+  const sick = sickHome(config);
+  try {
+    await test(sick);
+  } finally {
+    rmSync(sick.home, { recursive: true, force: true });
+  }
 }
 
 /** Puts a secret where the doctor's user finds it. */
