@@ -42,6 +42,8 @@ export const InferenceConfig = z.strictObject({
   default: Target.prefault({ provider: "demo" }),
   /** Tried in order when the first can't answer, before the first byte only. */
   fallbacks: z.array(Target).max(4).default([]),
+  /** What people may choose by /model beside the default and the fallbacks. */
+  models: z.array(Target).max(20).default([]),
   providers: z.partialRecord(providerName, ProviderOverride).default({}),
   limits: Limits.prefault({}),
   /** Milliseconds between the chunks of the demo's slow answers ("count slowly to 20"). */

@@ -17,6 +17,7 @@ export {
   verifyAudit,
 } from "./audit/index.ts";
 export { EgressConfig, InferenceConfig } from "./config.ts";
+export { type ModelOffers, offersOf } from "./inference/offers.ts";
 export { listModels, type Probe, type ProbeTarget, tryModel } from "./inference/probe.ts";
 export { PROVIDERS, type Provider, type ProviderName, providerOf } from "./inference/providers.ts";
 export {

@@ -10,6 +10,8 @@ export interface RunningTurn {
   turnId: string;
   kind: "turn" | "warmup";
   scopeId: string;
+  /** `<provider>/<model>` that the conversation's people chose: a wish, checked against the configuration. */
+  model?: string | undefined;
   /** Where a card about it goes: opaque, copied into the card unread. Absent: nobody can be asked. */
   conversation?: string | undefined;
   bridge?: string | undefined;

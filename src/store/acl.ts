@@ -52,7 +52,8 @@ const MAILBOX = [
   "zscore",
   "zrem",
   "zrangebyscore",
-].concat(["rpush", "lrange", "llen", "lrem", "pexpire", "publish"]);
+  "zrevrange",
+].concat(["ltrim", "rpush", "lrange", "llen", "lrem", "pexpire", "publish"]);
 const TURN = ["zpopmin", "zremrangebyscore", "rename", "exists"];
 /** What the gateway's scripts on cards, taps and marks call, beside HASH. */
 const APPROVALS = [
@@ -85,6 +86,7 @@ function bridgeRights(platform: string): Rights {
     keys: [
       ...mailbox.map((key) => `~nc:{c:${platform}.*}:${key}`),
       `%R~nc:{c:${platform}.*}:turn:*`,
+      `%R~nc:{c:${platform}.*}:history`,
       `~nc:{b:${id}}:*`,
       "~nc:{h:*}:dirty",
       "~nc:{h:*}:marks",
@@ -93,6 +95,9 @@ function bridgeRights(platform: string): Rights {
       "%R~nc:{p:*}:approvals",
       "%R~nc:{p:*}:rules",
       "~nc:{p:*}:taps",
+      // For /usage and /model: what was used, and what the operator has set.
+      "%R~nc:{p:*}:usage",
+      "%R~nc:{p:*}:profile",
       "%R~nc:schema",
     ],
     channels: [

@@ -13,7 +13,7 @@ import { checked, parsed, toJson } from "./json.ts";
 import { channels, keys, ringChannel } from "./keys.ts";
 import { markCall, type WakeSet } from "./marks.ts";
 import type { AcceptResult, DoorbellPort, IngressPort } from "./ports.ts";
-import { IngressEvent, MAX_TEXT_BYTES, MAX_WAITING } from "./records.ts";
+import { IngressEvent, MAX_TEXT_BYTES, MAX_WAITING, type OrderCommand } from "./records.ts";
 
 /** How long an update is remembered: longer than any platform redelivers. */
 const SEEN_MS = 72 * 3_600_000;
@@ -24,9 +24,13 @@ const ANSWER_MS = 50;
 const Reply = z.tuple([z.number(), z.string()]);
 const n = z.number().int().nonnegative();
 const Outcome = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("accepted"), seq: n, session: n, ahead: n }),
+  z.object({
+    ...{ kind: z.literal("accepted"), seq: n, session: n, ahead: n },
+    interrupts: z.string().optional(),
+  }),
   z.object({ kind: z.literal("full"), waiting: n }),
   z.object({ kind: z.literal("session"), seq: n, session: n }),
+  z.object({ kind: z.literal("set"), seq: n }),
   z.object({ kind: z.literal("stop"), seq: n, running: z.string(), discarded: n }),
 ]);
 
@@ -81,7 +85,7 @@ export function ingress(
           c.answers(id),
         ],
         [
-          event.command?.name ?? "text",
+          kindOf(event.command),
           id,
           event.principal,
           bridge,
@@ -92,6 +96,7 @@ export function ingress(
           MAX_WAITING,
           SEEN_MS,
           event.attachments ? toJson(event.attachments) : "",
+          ...orderOf(event.command),
         ],
       ] as const;
 
@@ -103,7 +108,8 @@ export function ingress(
       const outcome = parsed(Outcome, json, "ingress outcome");
       if (outcome.kind === "full") await connection.run(...markCall(bridgeWake(bridge), id));
       failpoint("ingress.after-mark");
-      if (outcome.kind === "stop") connection.publish(channels.cancel(host), id);
+      if (outcome.kind === "stop" || (outcome.kind === "accepted" && outcome.interrupts !== undefined))
+        connection.publish(channels.cancel(host), id);
       if (outcome.kind === "accepted") ring(id, heard === 0 ? 0 : ANSWER_MS);
       return { ...outcome, duplicate: duplicate === 1 };
     },
@@ -112,6 +118,18 @@ export function ingress(
       connection.publish(channels.wake(host), principal);
     },
   };
+}
+
+function kindOf(command: OrderCommand | undefined): string {
+  if (!command) return "text";
+  return command.name === "model" || command.name === "queue" ? "set" : command.name;
+}
+
+/** The last three arguments of `accept`: field, value and notice of a choice; or the turn that is to be stopped. */
+function orderOf(command: OrderCommand | undefined): [string, string, string] {
+  if (command?.name === "model") return ["model", command.model, "model-set"];
+  if (command?.name === "queue") return ["mode", command.mode, `queue-set-${command.mode}`];
+  return ["", "", command?.name === "stop" ? (command.turn ?? "") : ""];
 }
 
 /** The event, or a Fault that says why it can't be one. */

@@ -11,7 +11,10 @@ const b = (bridge: string, rest: string) => `nc:{b:${bridge}}:${rest}`;
 /** Builders of all keys and pub/sub channels. */
 export const keys = {
   conversation: {
-    /** HASH: session, principal, bridge, seq, fence, cancelUpTo, turn (id of the unfinished turn, for bridges). */
+    /**
+     * HASH: session, principal, bridge, seq, fence, cancelUpTo, mode and model of the conversation where chosen; of the
+     * unfinished turn, for bridges: turn (its id), turnSeq (its last message), turnAt (when it was claimed).
+     */
     state: (id: string) => c(id, "state"),
     /** ZSET seq → seq of entries in state `accepted`. */
     accepted: (id: string) => c(id, "accepted"),
@@ -21,8 +24,10 @@ export const keys = {
     seen: (id: string, updateKey: string) => c(id, `seen:${updateKey}`),
     /** HASH: the unfinished turn, at most one: fixed part as JSON in `core`, what changes as fields of its own. */
     turn: (id: string) => c(id, "turn"),
-    /** HASH with TTL 7 d: a finished turn, same fields. */
+    /** HASH with TTL 7 d: a finished turn, same fields, and `answer` (AnswerBody JSON). */
     finished: (id: string, turnId: string) => c(id, `turn:${turnId}`),
+    /** LIST with TTL 7 d of finished turns' ids, oldest first. */
+    history: (id: string) => c(id, "history"),
     /** LIST of answer ids not yet delivered, oldest first. */
     outbox: (id: string) => c(id, "outbox"),
     /** HASH `<answerId>` → AnswerRecord JSON without parts; `<answerId>:n` → their number; `<answerId>:<i>` → part. */

@@ -23,6 +23,7 @@ import type {
   DraftMessage,
   IngressEvent,
   Profile,
+  QueueMode,
   TurnContext,
   TurnRecord,
   TurnState,
@@ -30,12 +31,22 @@ import type {
 
 /** Outcome of handing in an event. A duplicate returns the first outcome with `duplicate: true`. */
 export type AcceptResult =
-  | { kind: "accepted"; seq: number; session: number; ahead: number; duplicate: boolean }
+  /** `ahead`: the running turn and messages that wait. `interrupts`: the turn that this message ends. */
+  | {
+      kind: "accepted";
+      seq: number;
+      session: number;
+      ahead: number;
+      interrupts?: string | undefined;
+      duplicate: boolean;
+    }
   /** The mailbox holds MAX_WAITING; nothing was stored but a durable "queue-full" notice for the user. */
   | { kind: "full"; waiting: number; duplicate: boolean }
   /** /new: the session that later messages belong to. */
   | { kind: "session"; seq: number; session: number; duplicate: boolean }
   /** /stop: `running` = a turn is being cancelled, `discarded` accepted messages were dropped. */
+  /** /model and /queue: valid for later messages. */
+  | { kind: "set"; seq: number; duplicate: boolean }
   | { kind: "stop"; seq: number; running: string; discarded: number; duplicate: boolean };
 
 /** Bridge side of a mailbox. */
@@ -48,6 +59,41 @@ export interface IngressPort {
   accept(event: IngressEvent): Promise<AcceptResult>;
   /** A user types or opened a chat: the worker may warm its agent up. Best effort. */
   wakeHint(principal: string): Promise<void>;
+}
+
+/** A conversation as its people may see it. */
+export interface ConversationLook {
+  session: number;
+  mode: QueueMode;
+  /** Chosen by /model; absent: the profile's. */
+  model?: string;
+  /** The unfinished turn and for how long it has been claimed (ms). */
+  turn?: { turnId: string; forMs: number };
+  /** Messages that wait. */
+  waiting: number;
+}
+
+/** A finished turn, for a person who wants to keep the conversation. */
+export interface PastTurn {
+  turnId: string;
+  session: number;
+  text: string;
+  files: string[];
+  acceptedAt: number;
+  settledAt: number;
+  answer: AnswerBody;
+}
+
+/** What a bridge may know of a conversation beside its outbox. */
+export interface ConversationPort {
+  look(conversation: string): Promise<ConversationLook>;
+  /** Turns that ended within 7 days, at most 200, oldest first. */
+  history(conversation: string): Promise<PastTurn[]>;
+  /** A message was edited: true when no turn has taken it yet and its text was replaced. */
+  amend(
+    conversation: string,
+    edit: { message: string; text: string; deliver: Delivery; sender: { id: string; name: string } },
+  ): Promise<boolean>;
 }
 
 /** What a doorbell leads to. */
@@ -176,7 +222,10 @@ export interface BridgePort {
 export interface TurnContextPort {
   begin(
     principal: string,
-    context: Pick<TurnContext, "turnId" | "kind" | "scopeId" | "conversation" | "bridge" | "deliver">,
+    context: Pick<
+      TurnContext,
+      "turnId" | "kind" | "scopeId" | "model" | "conversation" | "bridge" | "deliver"
+    >,
     ttlMs: number,
   ): Promise<void>;
   /** Tells gateways what tool the agent uses now; never stored, errors swallowed. */

@@ -29,6 +29,11 @@ export const Delivery = z.looseObject({
   thread: z.string().max(64).optional(),
   /** Message that is answered. */
   replyTo: z.string().max(64).optional(),
+  /** The sender's language (BCP 47), so that whatever is said about the message is said in it. */
+  language: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,35}$/)
+    .optional(),
 });
 export type Delivery = z.infer<typeof Delivery>;
 
@@ -53,10 +58,23 @@ export const Attachment = z.object({
 export type Attachment = z.infer<typeof Attachment>;
 const Attachments = z.array(Attachment).min(1).max(MAX_ATTACHMENTS);
 
+/** `<provider>/<model>`, as the gateway's configuration names it. */
+export const ModelName = z.string().regex(/^[a-z0-9-]{1,32}\/[A-Za-z0-9._:/@+-]{1,128}$/);
+
+/**
+ * What a message does that comes while a turn runs. `followup`: waits, and is answered together with others that wait.
+ * `interrupt`: ends the running turn. `steer`: reaches the running turn.
+ */
+export const QueueMode = z.enum(["followup", "steer", "interrupt"]);
+export type QueueMode = z.infer<typeof QueueMode>;
+
 /** A command that changes a conversation's order of things (RELIABILITY §2 "Order"). */
 export const OrderCommand = z.discriminatedUnion("name", [
   z.object({ name: z.literal("new") }),
-  z.object({ name: z.literal("stop") }),
+  /** With `turn`: that turn alone, without a notice (a platform's own Stop button). */
+  z.object({ name: z.literal("stop"), turn: TurnId.optional() }),
+  z.object({ name: z.literal("model"), model: ModelName }),
+  z.object({ name: z.literal("queue"), mode: QueueMode }),
 ]);
 export type OrderCommand = z.infer<typeof OrderCommand>;
 
@@ -86,6 +104,7 @@ export const MailboxEntry = z.looseObject({
   v: z.number(),
   seq: z.number(),
   session: z.number(),
+  model: ModelName.optional(),
   updateKey: z.string(),
   text: z.string(),
   attachments: Attachments.optional(),
@@ -124,6 +143,8 @@ export const TurnRecord = z.looseObject({
   /** All their files, in order; absent when there are none. Several messages may bring more than MAX_ATTACHMENTS. */
   attachments: z.array(Attachment).optional(),
   session: z.number(),
+  /** Chosen for the conversation before its messages came; absent: the profile's. */
+  model: ModelName.optional(),
   deliver: Delivery,
   owner: z.string(),
   fence: z.number(),
@@ -235,6 +256,8 @@ export const TurnContext = z.looseObject({
   turnId: z.string(),
   kind: z.enum(["turn", "warmup"]),
   scopeId: z.string(),
+  /** Chosen for the conversation by its people, checked by the gateway. */
+  model: ModelName.optional(),
   conversation: z.string(),
   /** Where a card about this turn goes; absent: nobody can be asked. */
   bridge: z.string().optional(),

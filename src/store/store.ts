@@ -9,6 +9,7 @@ import { cards } from "./cards.ts";
 import { commandAsks } from "./command-asks.ts";
 import { type ConnectionOptions, connect } from "./connection.ts";
 import { contexts } from "./context.ts";
+import { conversations } from "./conversations.ts";
 import { doorbell } from "./doorbell.ts";
 import { assertDurable, checkDurability } from "./durability.ts";
 import { hostLease } from "./host.ts";
@@ -20,6 +21,7 @@ import type {
   BridgePort,
   CardPort,
   CommandAskPort,
+  ConversationPort,
   DoorbellPort,
   HostPort,
   IngressPort,
@@ -47,6 +49,8 @@ export interface Store {
   ingress(bridge: string): IngressPort;
   outbox(bridge: string): OutboxPort;
   bridge(bridge: string): BridgePort;
+  /** What bridges may know of their conversations. */
+  readonly conversations: ConversationPort;
   /** Bridge side of approvals. */
   cards(bridge: string): CardPort;
   /** Of a bridge that listens by sockets. */
@@ -88,6 +92,7 @@ export function openStore(options: StoreOptions): Store {
     ingress: (id) => ingress(connection, bell, options.hostId, id),
     outbox: (id) => outbox(connection, id),
     bridge: (id) => bridge(connection, id),
+    conversations: conversations(connection),
     cards: (id) => cards(connection, id),
     approvals: approvals(connection, options.hostId),
     turns: turns(connection, bell, options.hostId, options.logger),

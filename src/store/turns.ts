@@ -17,6 +17,8 @@ import type { ClaimResult, DoorbellPort, SureClaim, TurnPort } from "./ports.ts"
 import { AnswerBody, MAX_RUNNING, MAX_TEXT_BYTES, TurnRecord, TurnState } from "./records.ts";
 
 const FINISHED_MS = 7 * 86_400_000;
+/** Turns of a conversation that can be exported. */
+const MAX_HISTORY = 200;
 const Fields = z.array(z.string());
 const Core = z.looseObject({});
 const Peek = z.tuple([z.string(), z.string(), z.number(), z.number(), z.string(), z.number()]);
@@ -179,8 +181,9 @@ export function turns(
             c.outbox(id),
             c.answers(id),
             c.finished(id, turn.turnId),
+            c.history(id),
           ],
-          [turn.turnId, turn.owner, turn.fence, outcome, json, FINISHED_MS],
+          [turn.turnId, turn.owner, turn.fence, outcome, json, FINISHED_MS, MAX_HISTORY],
         ),
         "settle reply",
       );

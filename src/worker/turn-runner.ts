@@ -336,11 +336,12 @@ export class TurnRun {
   }
 
   async #beginContext(): Promise<void> {
-    const { turnId, conversation, bridge, deliver } = this.#turn;
+    const { turnId, conversation, bridge, deliver, model } = this.#turn;
     const context = {
       turnId,
       kind: "turn" as const,
       scopeId: this.#sessionKey(),
+      ...(model === undefined ? {} : { model }),
       conversation,
       bridge,
       deliver,

@@ -227,7 +227,7 @@ const FORBIDDEN: [who: readonly RedisRole[], what: string, command: string[]][] 
   [
     ["bridge-telegram"],
     "a script that hides the key it touches",
-    ["EVAL", `return redis.call('GET', 'nc:{p:${P}}:profile')`, "0"],
+    ["EVAL", `return redis.call('HGET', 'nc:{p:${P}}:grants', 'x')`, "0"],
   ],
 ];
 

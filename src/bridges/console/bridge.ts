@@ -7,16 +7,15 @@ import { Fault } from "../../lib/errors.ts";
 import { derivedId, OPERATOR_PRINCIPAL } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
-import type { Delivery } from "../../store/index.ts";
 import {
   admitListed,
   BridgeCore,
   bridgeStoreOf,
-  type Content,
   handleInbound,
   handlePress,
   type InboundMessage,
   type InboundOutcome,
+  type Offers,
   phrase,
   type StoreForBridges,
 } from "../core/index.ts";
@@ -38,6 +37,8 @@ export interface ConsoleOptions {
   /** Whether the bearer of such a name certainly no longer runs; its lease is then taken over at once. */
   isDead?: (owner: string) => boolean;
   logger: Logger;
+  /** What commands may choose from. */
+  offers?: Offers;
   /** Also serve the web page on 127.0.0.1; 0 picks a port. Absent: unix socket only. */
   port?: number;
   leaseTtlMs?: number;
@@ -83,15 +84,11 @@ export async function runConsoleBridge(options: ConsoleOptions): Promise<Console
     supportsButtons: platform.capabilities.supportsButtons,
     logger,
   };
-  const inbound = {
-    ...shared,
+  const inbound = core.inboundDeps({
     admit: admitListed(new Set([OPERATOR.id]), () => OPERATOR_PRINCIPAL),
     botName: CONSOLE_BRIDGE,
-    ingress: store.ingress,
-    bridge: store.bridge,
-    reply: (to: Delivery, code: string, params: Record<string, string>) => core.reply(to, code, params),
-    show: (to: Delivery, content: Content) => core.show(to, content),
-  };
+    offers: options.offers,
+  });
   const actions = {
     async send(request: ChatRequest) {
       const { id, chat, text } = request;

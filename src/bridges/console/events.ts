@@ -69,7 +69,7 @@ export type TapResponse = z.infer<typeof TapResponse>;
 
 /** What became of a message or command. */
 export const SendResponse = z.looseObject({
-  kind: z.enum(["accepted", "full", "session", "stop", "answered"]),
+  kind: z.enum(["accepted", "full", "session", "stop", "set", "answered"]),
   duplicate: z.boolean(),
 });
 export type SendResponse = z.infer<typeof SendResponse>;

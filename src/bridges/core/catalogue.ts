@@ -5,37 +5,81 @@
  */
 import type { AnswerBody } from "../../store/index.ts";
 import { withoutMark } from "./cards/marker.ts";
+import { GERMAN } from "./texts/de.ts";
 import { ENGLISH } from "./texts/en.ts";
+import { SPANISH } from "./texts/es.ts";
+import { FRENCH } from "./texts/fr.ts";
+import { RUSSIAN } from "./texts/ru.ts";
 
-/** A language's texts: `{name}` is replaced by the parameter of that name. */
+/**
+ * A language's texts: `{name}` is replaced by the parameter of that name. `code.0` is for exactly that count,
+ * `code.one`, `.few`, `.many` for the language's plural categories, the plain code for everything else.
+ */
 export type Texts = Readonly<Record<string, string>>;
 
-const LANGUAGES: Readonly<Record<string, Texts>> = { en: ENGLISH };
+/** All languages, by their BCP 47 primary subtag. */
+export const LANGUAGES: Readonly<Record<string, Texts>> = {
+  en: ENGLISH,
+  de: GERMAN,
+  es: SPANISH,
+  fr: FRENCH,
+  ru: RUSSIAN,
+};
 
-/** The sentence of a notice or failure code, in Markdown. */
-export function sentence(
-  code: string,
-  params: Readonly<Record<string, string>> = {},
-  language = "en",
-): string {
+/** Parameters of a sentence. */
+export type Params = Readonly<Record<string, string>>;
+
+/** The catalogue in one language. */
+export interface Words {
+  /** `en`, `de` …: one of {@link LANGUAGES}. */
+  readonly language: string;
+  /** The sentence of a notice or failure code, in Markdown. */
+  sentence(code: string, params?: Params): string;
+  /** A phrase as bare text, for buttons, toasts and what is built as a tree; values stand in it as they are. */
+  phrase(code: string, params?: Params): string;
+}
+
+const WORDS = new Map(
+  Object.keys(LANGUAGES).map((language): [string, Words] => [
+    language,
+    {
+      language,
+      sentence: (code, params) => sentence(code, params, language),
+      phrase: (code, params) => phrase(code, params, language),
+    },
+  ]),
+);
+
+/** The catalogue in the language of a person (BCP 47, as their platform tells it); English when we don't speak it. */
+export function wordsOf(language: string | undefined): Words {
+  const primary = (language ?? "en").toLowerCase().split(/[-_]/)[0] ?? "en";
+  return WORDS.get(primary) ?? WORDS.get("en")!;
+}
+
+/** See {@link Words.sentence}. */
+export function sentence(code: string, params: Params = {}, language = "en"): string {
   const template = templateOf(code, params, language);
-  if (template === undefined) return fill(ENGLISH["unknown-code"]!, { code });
+  if (template === undefined) return fill(textsOf(language)["unknown-code"]!, { code });
   return fill(template, params);
 }
 
-/** A phrase as bare text, for buttons, toasts and what is built as a tree; values stand in it as they are. */
-export function phrase(code: string, params: Readonly<Record<string, string>> = {}, language = "en"): string {
+/** See {@link Words.phrase}. */
+export function phrase(code: string, params: Params = {}, language = "en"): string {
   const template = templateOf(code, params, language) ?? code;
   return template.replace(/\{(\w+)\}/g, (_, name: string) => (params[name] ?? "").replace(/\s+/g, " "));
 }
 
-function templateOf(
-  code: string,
-  params: Readonly<Record<string, string>>,
-  language: string,
-): string | undefined {
-  const texts = lookUp(LANGUAGES, language) ?? ENGLISH;
-  return lookUp(texts, variant(code, params)) ?? lookUp(texts, code) ?? lookUp(ENGLISH, code);
+function textsOf(language: string): Texts {
+  return lookUp(LANGUAGES, language) ?? ENGLISH;
+}
+
+function templateOf(code: string, params: Params, language: string): string | undefined {
+  const texts = textsOf(language);
+  for (const form of forms(code, params, language)) {
+    const found = lookUp(texts, form);
+    if (found !== undefined) return found;
+  }
+  return lookUp(ENGLISH, code);
 }
 
 /** Codes come from other processes: only own keys count. */
@@ -43,13 +87,15 @@ function lookUp<T>(table: Readonly<Record<string, T>>, key: string): T | undefin
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
-/** Plural and zero forms: `stopped.0`, `stopped.1`; the plain code is for everything else. */
-function variant(code: string, params: Readonly<Record<string, string>>): string {
+/** The forms of a code that fit a count, the most exact first. */
+function forms(code: string, params: Params, language: string): string[] {
   const count = params["discarded"] ?? params["count"] ?? params["waiting"];
-  return count === undefined ? code : `${code}.${count}`;
+  if (count === undefined) return [code];
+  const category = /^\d+$/.test(count) ? new Intl.PluralRules(language).select(Number(count)) : "other";
+  return [`${code}.${count}`, `${code}.${category}`, code];
 }
 
-function fill(template: string, params: Readonly<Record<string, string>>): string {
+function fill(template: string, params: Params): string {
   return template
     .replace(/`\{(\w+)\}`/g, (_, name: string) => `\`${codeText(params[name] ?? "")}\``)
     .replace(/\{(\w+)\}/g, (_, name: string) => escapeMarkdown(params[name] ?? ""));
@@ -66,12 +112,13 @@ function escapeMarkdown(text: string): string {
 }
 
 /** The Markdown of an answer: the agent's own text, or ours for notices and failures. */
-export function markdownOf(body: AnswerBody, language = "en"): string {
+export function markdownOf(body: AnswerBody, language?: string): string {
+  const words = wordsOf(language);
   if (body.kind === "final")
-    return body.markdown.trim() === "" ? sentence("empty-answer", {}, language) : withoutMark(body.markdown);
-  if (body.kind === "notice") return sentence(body.code, body.params, language);
-  const text = sentence(body.code, { detail: body.detail ?? "" }, language);
+    return body.markdown.trim() === "" ? words.sentence("empty-answer") : withoutMark(body.markdown);
+  if (body.kind === "notice") return words.sentence(body.code, body.params);
+  const text = words.sentence(body.code, { detail: body.detail ?? "" });
   const reference =
-    body.reference === "" ? "" : `\n\n${sentence("reference", { reference: body.reference }, language)}`;
+    body.reference === "" ? "" : `\n\n${words.sentence("reference", { reference: body.reference })}`;
   return `⚠️ ${text}${reference}`;
 }

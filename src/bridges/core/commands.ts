@@ -1,12 +1,59 @@
 /**
- * Slash commands, parsed purely. The same names on every platform.
- * Must never guess: what is no command is a message for the agent.
+ * Slash commands as one table, and their parsing. The same names on every platform: menus, slash commands and /help are
+ * all made from the table. Must never guess: what is no command is a message for the agent.
  */
+import type { Words } from "./catalogue.ts";
 
-/** Commands that a bridge answers or hands to the mailbox itself. */
-export const COMMANDS = ["start", "new", "stop", "approvals", "rules", "help"] as const;
+/** A row of the table. Its description is the catalogue's `command.<name>`, that of its argument `argument.<argument>`. */
+export interface Command {
+  name: string;
+  /** What may follow the name; none of them is required. */
+  argument?: "text" | "model" | "mode" | "rule";
+  /** The argument is one of these. */
+  choices?: readonly string[];
+}
+
+/** All commands, in the order of the menus. */
+export const COMMAND_TABLE = [
+  { name: "start" },
+  { name: "help" },
+  { name: "new", argument: "text" },
+  { name: "stop" },
+  { name: "status" },
+  { name: "model", argument: "model" },
+  { name: "usage" },
+  { name: "queue", argument: "mode", choices: ["followup", "interrupt"] },
+  { name: "approvals" },
+  { name: "rules", argument: "rule" },
+  { name: "export" },
+] as const satisfies readonly Command[];
+
 /** A command's name. */
-export type CommandName = (typeof COMMANDS)[number];
+export type CommandName = (typeof COMMAND_TABLE)[number]["name"];
+
+/** A command as a platform's menu shows it. */
+export interface MenuEntry {
+  name: CommandName;
+  description: string;
+  argument?: { name: string; description: string; choices: readonly string[] };
+}
+
+/** The menu in one language. */
+export function commandMenu(say: Words): MenuEntry[] {
+  return COMMAND_TABLE.map((command: Command & { name: CommandName }) => ({
+    name: command.name,
+    description: say.phrase(`command.${command.name}`),
+    ...(command.argument === undefined
+      ? {}
+      : {
+          argument: {
+            name: command.argument,
+            description: say.phrase(`argument.${command.argument}`),
+            choices: command.choices ?? [],
+          },
+        }),
+  }));
+}
 
 /** What a text is, seen from the bridge. */
 export type ParsedText =
@@ -27,6 +74,18 @@ export function parseText(text: string, botName: string): ParsedText {
   const [, rawName = "", bot, args = ""] = match;
   if (bot !== undefined && bot.toLowerCase() !== botName.toLowerCase()) return { kind: "other-bot" };
   const name = rawName.toLowerCase();
-  const known = COMMANDS.find((command) => command === name);
+  const known = COMMAND_TABLE.find((command) => command.name === name)?.name;
   return known ? { kind: "command", name: known, args: args.trim() } : { kind: "unknown-command", name };
+}
+
+/** Data of a button that does what a command does; undefined when it doesn't fit (64 bytes). */
+export function commandData(name: CommandName, args: string): string | undefined {
+  const data = `cmd:${name} ${args}`;
+  return Buffer.byteLength(data) <= 64 ? data : undefined;
+}
+
+/** The command that such a button stands for, as its presser could have written it; undefined for other data. */
+export function commandOfData(data: string): string | undefined {
+  const text = data.startsWith("cmd:") ? `/${data.slice(4)}` : "";
+  return parseText(text, "").kind === "command" ? text : undefined;
 }

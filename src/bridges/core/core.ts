@@ -7,21 +7,27 @@ import { TIMEOUTS } from "../../lib/timeouts.ts";
 import type {
   BridgePort,
   CardPort,
+  ConversationPort,
   Delivery,
   IngressPort,
   OutboxPort,
+  ProfilePort,
   Store,
   TurnPort,
+  UsagePort,
 } from "../../store/index.ts";
+import type { Admit } from "./access.ts";
 import { CardBoard } from "./cards/board.ts";
-import { sentence } from "./catalogue.ts";
+import { wordsOf } from "./catalogue.ts";
 import { Counters } from "./counters.ts";
 import { DraftBoard } from "./drafts.ts";
+import type { InboundDeps } from "./inbound.ts";
 import { BridgeLease } from "./lease.ts";
 import { parseMarkdown } from "./markdown/parse.ts";
 import { Outbox } from "./outbox.ts";
 import type { BridgePlatform, Content } from "./port.ts";
 import { Pressure } from "./pressure.ts";
+import { NO_OFFERS, type Offers } from "./run-command.ts";
 
 /** The store's ports, as seen by one bridge. */
 export interface BridgeStore {
@@ -29,12 +35,18 @@ export interface BridgeStore {
   outbox: OutboxPort;
   bridge: BridgePort;
   cards: CardPort;
+  conversations: ConversationPort;
+  usage: Pick<UsagePort, "day">;
+  profiles: Pick<ProfilePort, "get">;
   /** To repeat an interrupted turn on its user's wish. */
   turns: Pick<TurnPort, "finished">;
 }
 
 /** What every bridge needs of a process's store. */
-export type StoreForBridges = Pick<Store, "ingress" | "outbox" | "bridge" | "cards" | "turns">;
+export type StoreForBridges = Pick<
+  Store,
+  "ingress" | "outbox" | "bridge" | "cards" | "turns" | "conversations" | "usage" | "profiles"
+>;
 
 /** A store as one bridge sees it. */
 export function bridgeStoreOf(store: StoreForBridges, id: string): BridgeStore {
@@ -44,6 +56,9 @@ export function bridgeStoreOf(store: StoreForBridges, id: string): BridgeStore {
     bridge: store.bridge(id),
     cards: store.cards(id),
     turns: store.turns,
+    conversations: store.conversations,
+    usage: store.usage,
+    profiles: store.profiles,
   };
 }
 
@@ -72,6 +87,7 @@ export class BridgeCore {
   readonly pressure: Pressure;
   readonly cards: CardBoard;
   private readonly platform: BridgePlatform;
+  private readonly store: BridgeStore;
   private readonly drafts: DraftBoard;
   private readonly outbox: Outbox;
   private readonly logger: Logger;
@@ -79,6 +95,7 @@ export class BridgeCore {
   constructor(options: CoreOptions) {
     const { platform, store, logger } = options;
     this.platform = platform;
+    this.store = store;
     this.logger = logger;
     const shared = { platform, store: store.outbox, counters: this.counters, logger };
     this.cards = new CardBoard({ ...shared, store: store.cards, mayAct: () => this.lease.held });
@@ -113,9 +130,23 @@ export class BridgeCore {
     await Promise.all([this.pressure.start(), this.lease.start()]);
   }
 
-  /** Says a sentence outside any answer. Best effort: tried again only while it certainly didn't arrive. */
+  /** What handling messages needs, put together. `own`: what only the platform's folder knows. */
+  inboundDeps(own: { admit: Admit; botName: string; offers: Offers | undefined }): InboundDeps {
+    const { ingress, bridge, cards, conversations, usage, profiles } = this.store;
+    return {
+      ...{ ...own, offers: own.offers ?? NO_OFFERS },
+      ...{ ingress, bridge, cards, conversations, usage, profiles },
+      platform: this.platform,
+      supportsButtons: this.platform.capabilities.supportsButtons,
+      reply: (to, code, params) => this.reply(to, code, params),
+      show: (to, content) => this.show(to, content),
+      logger: this.logger,
+    };
+  }
+
+  /** Says a sentence outside any answer, in the language of who is answered. Best effort: tried again only while it certainly didn't arrive. */
   async reply(to: Delivery, code: string, params: Record<string, string> = {}): Promise<void> {
-    const source = sentence(code, params);
+    const source = wordsOf(to.language).sentence(code, params);
     await this.show(to, { kind: "notice", blocks: parseMarkdown(source), source });
   }
 

@@ -8,7 +8,7 @@ import type { Logger } from "../../lib/logging.ts";
 import type { AnswerBody, AnswerPart, AnswerRecord, OutboxPort } from "../../store/index.ts";
 import { isUnknown, UNKNOWN_TOTAL } from "./anchors.ts";
 import { withoutMarkIn } from "./cards/marker.ts";
-import { markdownOf, sentence } from "./catalogue.ts";
+import { markdownOf, type Words, wordsOf } from "./catalogue.ts";
 import type { Counters } from "./counters.ts";
 import type { DraftBoard } from "./drafts.ts";
 import { parseMarkdown } from "./markdown/parse.ts";
@@ -53,11 +53,12 @@ export async function deliverAnswer(deps: DeliverDeps, answer: AnswerRecord): Pr
 
 /** The answer's messages: split to the platform's limit, never cut. */
 function contentsOf(answer: AnswerRecord, platform: BridgePlatform): Content[] {
-  const source = markdownOf(answer.body);
+  const say = wordsOf(answer.deliver.language);
+  const source = markdownOf(answer.body, say.language);
   // Whatever an agent writes, it is no approval card.
   let parts = splitBlocks(withoutMarkIn(parseMarkdown(source)), platform.limits.textUnits, platform.measure);
-  if (parts.length === 0) parts = [parseMarkdown(sentence("empty-answer"))];
-  const buttons = platform.capabilities.supportsButtons ? buttonsOf(answer.body, answer.turnId) : [];
+  if (parts.length === 0) parts = [parseMarkdown(say.sentence("empty-answer"))];
+  const buttons = platform.capabilities.supportsButtons ? buttonsOf(say, answer.body, answer.turnId) : [];
   return parts.map((blocks, index) => ({
     kind: answer.body.kind,
     blocks,
@@ -67,9 +68,9 @@ function contentsOf(answer: AnswerRecord, platform: BridgePlatform): Content[] {
 }
 
 /** An interrupted turn is never repeated by itself: its user may (RELIABILITY §3). */
-function buttonsOf(body: AnswerBody, turnId: string): Button[] {
+function buttonsOf(say: Words, body: AnswerBody, turnId: string): Button[] {
   if (body.kind !== "failure" || body.code !== "interrupted" || turnId === "") return [];
-  return [{ label: sentence("button.retry"), data: `retry:${turnId}` }];
+  return [{ label: say.phrase("button.retry"), data: `retry:${turnId}` }];
 }
 
 /** A preview that doesn't hold the final is removed: it would stay as a stray. */
@@ -182,7 +183,7 @@ class PartDelivery {
     } else if (this.style === "rich") {
       this.style = "plain";
     } else if (this.content.kind !== "notice") {
-      const source = sentence("answer-not-shown");
+      const source = wordsOf(this.answer.deliver.language).sentence("answer-not-shown");
       this.content = { kind: "notice", blocks: parseMarkdown(source), source };
     } else {
       await this.refused(code);

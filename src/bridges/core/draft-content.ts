@@ -3,7 +3,7 @@
  * Must never exceed the platform's limit: of a long answer the end is shown, since that is where it grows.
  */
 import { withoutMark, withoutMarkIn } from "./cards/marker.ts";
-import { sentence } from "./catalogue.ts";
+import { type Words, wordsOf } from "./catalogue.ts";
 import { asParagraphs, type Blocks, parseMarkdown } from "./markdown/parse.ts";
 import type { BridgePlatform, Content } from "./port.ts";
 import { splitBlocks } from "./split.ts";
@@ -18,12 +18,17 @@ export function draftContent(
   text: string,
   status: string,
   platform: Pick<BridgePlatform, "limits" | "measure">,
+  language?: string,
 ): Content {
   const tail = text.length > PARSED_TAIL ? text.slice(-PARSED_TAIL) : text;
   const parts = splitBlocks(parseMarkdown(tail), platform.limits.textUnits - RESERVED, platform.measure);
   const shown: Blocks = parts.at(-1) ?? [];
   const cut = parts.length > 1 || tail !== text;
-  const blocks: Blocks = [...(cut ? parseMarkdown("…") : []), ...shown, ...statusBlocks(status)];
+  const blocks: Blocks = [
+    ...(cut ? parseMarkdown("…") : []),
+    ...shown,
+    ...statusBlocks(wordsOf(language), status),
+  ];
   return {
     kind: "draft",
     // Whatever an agent writes, it is no approval card.
@@ -33,8 +38,8 @@ export function draftContent(
 }
 
 /** One line of text: a tool's name and arguments come from the sandbox and never become markup or links. */
-function statusBlocks(status: string): Blocks {
-  if (status === "waking") return parseMarkdown(sentence("waking"));
+function statusBlocks(say: Words, status: string): Blocks {
+  if (status === "waking") return parseMarkdown(say.sentence("waking"));
   const [line] = asParagraphs(status.replace(/\s+/g, " ").trim().slice(0, 120));
   if (line?.type !== "paragraph") return [];
   return [

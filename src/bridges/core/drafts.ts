@@ -174,7 +174,7 @@ class Preview {
   private async edit(): Promise<void> {
     const { platform } = this.deps;
     this.stale = false;
-    const content = draftContent(this.text, this.status, platform);
+    const content = draftContent(this.text, this.status, platform, this.latest.deliver.language);
     const context = { conversation: this.conversation, turnId: this.turnId, answerId: "" };
     const outcome: Outcome<void> = platform.showDraft
       ? await platform.showDraft(this.latest.deliver, content, this.status, context).then(

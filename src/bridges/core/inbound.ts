@@ -4,11 +4,11 @@
  * platform be told that it arrived. Must never look into what a text says.
  */
 import { Fault } from "../../lib/errors.ts";
-import type { AcceptResult, BridgePort, IngressPort } from "../../store/index.ts";
+import type { AcceptResult, BridgePort } from "../../store/index.ts";
 import { type Delivery, type IngressEvent, MAX_TEXT_BYTES } from "../../store/index.ts";
 import type { Admit, Place } from "./access.ts";
-import { answerApprovals, answerRules, type CardCommandDeps, resetGrants } from "./cards/commands.ts";
 import { type CommandName, parseText } from "./commands.ts";
+import { type CommandDeps, runCommand } from "./run-command.ts";
 
 /** A message as any platform gives it. */
 export interface InboundMessage {
@@ -36,18 +36,18 @@ export type InboundOutcome =
   | { kind: "ignored"; reason: string };
 
 /** What handling a message needs. */
-export interface InboundDeps extends CardCommandDeps {
+export interface InboundDeps extends CommandDeps {
   admit: Admit;
   /** The bot's user name, for `/cmd@bot`. */
   botName: string;
-  ingress: IngressPort;
   bridge: BridgePort;
   /** Says a sentence of the catalogue, best effort. */
   reply(to: Delivery, code: string, params: Record<string, string>): Promise<void>;
 }
 
 /** Handles one message. Rejects with the store's Fault when it couldn't be stored: hand it in again. */
-export async function handleInbound(message: InboundMessage, deps: InboundDeps): Promise<InboundOutcome> {
+export async function handleInbound(given: InboundMessage, deps: InboundDeps): Promise<InboundOutcome> {
+  const message = withLanguage(given);
   const [platform = message.bridge] = message.bridge.split(".");
   const access = await deps.admit({ ...message, platform });
   if (access.kind === "ignored") return access;
@@ -63,33 +63,27 @@ export async function handleInbound(message: InboundMessage, deps: InboundDeps):
     case "text":
       return await acceptText(admitted, parsed.text, deps, message.updateKey);
     case "command":
-      return await runCommand(admitted, parsed.name, parsed.args, deps);
+      return await runAsCommand(admitted, parsed.name, parsed.args, deps);
   }
 }
 
-async function runCommand(
+/** With the message's address, so that whatever is said about it, by whomever, is said in its sender's language. */
+function withLanguage(message: InboundMessage): InboundMessage {
+  const language = /^[A-Za-z0-9_-]{1,35}$/.exec(message.language ?? "")?.[0];
+  return language === undefined ? message : { ...message, deliver: { ...message.deliver, language } };
+}
+
+async function runAsCommand(
   message: Admitted,
   name: CommandName,
   args: string,
   deps: InboundDeps,
 ): Promise<InboundOutcome> {
-  if (name === "help") return await answer(message, "help", deps);
-  if (name === "start") {
-    // The chat was opened: its agent may warm up.
-    void deps.ingress.wakeHint(message.principal).catch(() => {});
-    return await answer(message, "welcome", deps);
-  }
-  if (name === "approvals" || name === "rules") {
-    await (name === "rules" ? answerRules(message, args, deps) : answerApprovals(message, deps));
-    return { kind: "answered", code: name };
-  }
-  const result = await deps.ingress.accept({ ...eventOf(message), command: { name } });
-  if (name === "new") resetGrants(message, deps);
-  logAccepted(message, result, deps);
-  // `/new first question`: the question is a message of the new session.
-  if (name === "new" && args !== "")
-    return await acceptText(message, args, deps, `${message.updateKey}.text`);
-  return { kind: "accepted", result };
+  const outcome = await runCommand(message, name, args, deps);
+  if (outcome.kind === "answered") return { kind: "answered", code: name };
+  logAccepted(message, outcome.result, deps);
+  if (outcome.text === undefined) return { kind: "accepted", result: outcome.result };
+  return await acceptText(message, outcome.text, deps, `${message.updateKey}.text`);
 }
 
 async function acceptText(

@@ -15,8 +15,8 @@ export { withoutMarkIn } from "./cards/marker.ts";
 export { verbOf } from "./cards/press.ts";
 export { cardContent } from "./cards/render.ts";
 export { handlePress, type PressAnswer, type PressDeps, type PressEvent } from "./cards/taps.ts";
-export { phrase, sentence } from "./catalogue.ts";
-export { COMMANDS } from "./commands.ts";
+export { LANGUAGES, phrase, sentence, type Words, wordsOf } from "./catalogue.ts";
+export { COMMAND_TABLE, type Command, commandMenu, commandOfData, type MenuEntry } from "./commands.ts";
 export { BridgeCore, type BridgeStore, bridgeStoreOf, type StoreForBridges } from "./core.ts";
 export { handleInbound, type InboundDeps, type InboundMessage, type InboundOutcome } from "./inbound.ts";
 export { type Blocks, parseMarkdown } from "./markdown/parse.ts";
@@ -33,7 +33,9 @@ export type {
   Limits,
   MessageContext,
   Outcome,
+  OutgoingFile,
   RefusalReason,
   Style,
 } from "./port.ts";
+export type { Offers } from "./run-command.ts";
 export { splitBlocks } from "./split.ts";

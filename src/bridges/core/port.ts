@@ -61,6 +61,14 @@ export interface CardFacts {
   rev: number;
 }
 
+/** A file on its way to a chat. */
+export interface OutgoingFile {
+  /** As a person should see it; the platform's folder makes it safe for its own requests. */
+  name: string;
+  mime: string;
+  bytes: Buffer;
+}
+
 /** What stands around a message, for platforms that keep a transcript. */
 export interface MessageContext {
   conversation: string;
@@ -118,6 +126,8 @@ export interface BridgePlatform {
   deleteMessage(to: Delivery, id: string): Promise<Outcome<void>>;
   /** One message of ours outside any answer (help, a stranger's notice): best effort. */
   sendNotice(to: Delivery, content: Content): Promise<Outcome<string>>;
+  /** Posts a file with a caption (never with a preview, never by address). Absent: the platform shows no files. */
+  sendFile?(to: Delivery, file: OutgoingFile, caption: Content | undefined): Promise<Outcome<string>>;
   /** Only with `supportsTyping`. Best effort. */
   typing(to: Delivery): Promise<void>;
   /** Only with `supportsDrafts`. Best effort; `status` is the tool line, empty if none. */

@@ -16,11 +16,14 @@ import {
   type BridgeStore,
   backoffMs,
   bridgeStoreOf,
+  commandOfData,
   handleInbound,
+  type InboundDeps,
+  type InboundMessage,
+  type Offers,
   pause,
-  phrase,
   type StoreForBridges,
-  sentence,
+  wordsOf,
 } from "../core/index.ts";
 import { handleTap, type TapAnswer } from "./callbacks.ts";
 import { registerCommands } from "./commands.ts";
@@ -36,6 +39,8 @@ export interface TelegramOptions {
   apiRoot?: string;
   /** Numeric ids that are let in, where `admit` is absent; `parseAllowList` reads the setting. */
   allowedUsers: AllowList;
+  /** What commands may choose from. */
+  offers?: Offers;
   /** Who is let in, and whose agent they talk to. */
   admit?: Admit;
   store: StoreForBridges;
@@ -215,17 +220,7 @@ class Bridge {
     }
     const { message } = inbound;
     try {
-      await handleInbound(message, {
-        admit: this.admit,
-        botName: this.me?.username ?? "",
-        ingress: this.store.ingress,
-        bridge: this.store.bridge,
-        reply: (to, code, params) => this.core.reply(to, code, params),
-        show: (to, content) => this.core.show(to, content),
-        cards: this.store.cards,
-        supportsButtons: this.platform.capabilities.supportsButtons,
-        logger,
-      });
+      await handleInbound(message, this.inboundDeps());
     } catch (error) {
       // What can't be stored now is tried again. What can't be stored ever is told to its sender.
       if (error instanceof Fault && error.retryable) throw error;
@@ -234,8 +229,22 @@ class Bridge {
     }
   }
 
+  /** Answered at once: what became of it is said in the chat. Rejects only when the store does. */
+  private async handleCommandTap(tap: Tap, text: string): Promise<void> {
+    await outcomeOf(this.api.answerCallbackQuery(tap.id, {}, AbortSignal.timeout(5_000) as never));
+    await handleInbound(commandMessage(tap, text, this.botId), this.inboundDeps());
+  }
+
+  private inboundDeps(): InboundDeps {
+    const { offers } = this.options;
+    return this.core.inboundDeps({ admit: this.admit, botName: this.me?.username ?? "", offers });
+  }
+
   private async handleTap(tap: Tap): Promise<void> {
+    const command = commandOfData(tap.data);
+    if (command !== undefined) return await this.handleCommandTap(tap, command);
     const { logger } = this.options;
+    const say = wordsOf(tap.language);
     const { store, platform, core, botId, admit } = this;
     const { ingress, turns, cards } = store;
     const handled = handleTap(tap, {
@@ -245,9 +254,9 @@ class Bridge {
       // Tried again while that may help; else the presser must not be left with a spinner.
       if (error instanceof Fault && error.retryable) throw error;
       logger.error({ conversation: tap.conversation, err: error }, "button could not be handled");
-      return { text: sentence("not-accepted") };
+      return { text: say.phrase("not-accepted") };
     });
-    const late = pause(TAP_ANSWER_MS).then((): TapAnswer => ({ text: phrase("tap.busy") }));
+    const late = pause(TAP_ANSWER_MS).then((): TapAnswer => ({ text: say.phrase("tap.busy") }));
     const { text } = await Promise.race([handled, late]);
     // The spinner on the button; too late or twice is harmless.
     await outcomeOf(this.api.answerCallbackQuery(tap.id, { text }, AbortSignal.timeout(5_000) as never));
@@ -257,6 +266,16 @@ class Bridge {
     const context = { conversation: tap.conversation, turnId: "", answerId: "" };
     await platform.editMessage({ chat: tap.chat }, tap.messageId, list, "rich", context);
   }
+}
+
+/** A button that does what a command does: the same as if its presser had written the command there. */
+function commandMessage(tap: Tap, text: string, botId: number): InboundMessage {
+  const { conversation, sender, place, language } = tap;
+  return {
+    ...{ conversation, bridge: bridgeIdOf(botId), updateKey: `cb.${tap.id}`, sender, place, text },
+    deliver: { chat: tap.chat, ...(tap.thread === undefined ? {} : { thread: tap.thread }) },
+    ...(language === undefined ? {} : { language }),
+  };
 }
 
 function invalidToken(message: string): Fault {

@@ -4,8 +4,8 @@
  * clients can send any data they like. Presses of cards are judged by the gateway.
  */
 import { derivedId } from "../../lib/ids.ts";
-import type { AcceptResult, IngressPort, TurnPort } from "../../store/index.ts";
-import { type Admit, type Content, handlePress, type PressDeps, phrase, sentence } from "../core/index.ts";
+import type { AcceptResult, Delivery, IngressPort, TurnPort } from "../../store/index.ts";
+import { type Admit, type Content, handlePress, type PressDeps, wordsOf } from "../core/index.ts";
 import { bridgeIdOf, type Tap } from "./inbound.ts";
 
 /** What handling a tap needs. */
@@ -27,12 +27,13 @@ const RETRY = /^retry:(t_[a-z0-9]{20})$/;
 
 /** Handles one press. Rejects only when the store does. */
 export async function handleTap(tap: Tap, deps: TapDeps): Promise<TapAnswer> {
+  const say = wordsOf(tap.language);
   const retry = tap.data.startsWith("retry:");
   const admission = await deps.admit({ ...tap, platform: "telegram" });
   if (admission.kind !== "admitted") {
     // Not handed to the gateway: who isn't let in any more can't decide as an owner.
     deps.logger.warn({ conversation: tap.conversation, presser: tap.sender.id }, "stranger's tap refused");
-    return { text: retry ? sentence("retry.not-yours") : phrase("tap.stranger") };
+    return { text: say.phrase(retry ? "retry.not-yours" : "tap.stranger") };
   }
   const { principal } = admission;
   if (retry) return await repeatTurn(tap, principal, deps);
@@ -41,31 +42,41 @@ export async function handleTap(tap: Tap, deps: TapDeps): Promise<TapAnswer> {
     data: tap.data,
     platform: "telegram",
     presser: tap.sender,
+    language: tap.language,
     principal,
     bridge: bridgeIdOf(deps.botId),
     conversation: tap.conversation,
     message: tap.messageId,
     carried: tap.carried,
   };
-  return (await handlePress(event, deps)) ?? { text: phrase("tap.gone") };
+  return (await handlePress(event, deps)) ?? { text: say.phrase("tap.gone") };
 }
 
 /** Repeats an interrupted turn on its user's wish. */
 async function repeatTurn(tap: Tap, principal: string, deps: TapDeps): Promise<TapAnswer> {
+  const say = wordsOf(tap.language);
   const turnId = RETRY.exec(tap.data)?.[1];
-  if (turnId === undefined) return { text: sentence("retry.gone") };
+  if (turnId === undefined) return { text: say.phrase("retry.gone") };
   const turn = await deps.turns.finished(tap.conversation, turnId);
-  if (turn?.state !== "interrupted") return { text: sentence("retry.gone") };
-  if (turn.principal !== principal) return { text: sentence("retry.not-yours") };
+  if (turn?.state !== "interrupted") return { text: say.phrase("retry.gone") };
+  if (turn.principal !== principal) return { text: say.phrase("retry.not-yours") };
   // The key makes a second press, or the same press delivered twice, the same event.
   const accepted = await deps.ingress.accept({
     conversation: tap.conversation,
     bridge: bridgeIdOf(deps.botId),
     principal,
     updateKey: `retry.${turnId}`,
-    deliver: { chat: tap.chat, replyTo: tap.messageId },
+    deliver: deliverOf(tap),
     sender: tap.sender,
     text: turn.text,
   });
-  return { text: sentence("retry.accepted"), accepted };
+  return { text: say.phrase("retry.accepted"), accepted };
+}
+
+function deliverOf({ chat, thread, messageId, language }: Tap): Delivery {
+  return {
+    ...{ chat, replyTo: messageId },
+    ...(thread === undefined ? {} : { thread }),
+    ...(language === undefined ? {} : { language }),
+  };
 }

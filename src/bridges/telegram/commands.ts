@@ -1,18 +1,22 @@
-/** The command menu that Telegram shows; registered at each start, repeatable, never awaited by anything. */
+/**
+ * The command menu that Telegram shows, in every language that we speak; registered at each start, repeatable, never
+ * awaited by anything. English is also what people of other languages see.
+ */
 import type { Api } from "grammy";
-import { COMMANDS } from "../core/index.ts";
+import { commandMenu, LANGUAGES, wordsOf } from "../core/index.ts";
 
-const DESCRIPTIONS: Record<(typeof COMMANDS)[number], string> = {
-  start: "Say hello",
-  new: "Start a fresh conversation",
-  stop: "Stop the running answer",
-  approvals: "What waits for your decision",
-  rules: "What you always allow",
-  help: "What this bot can do",
-};
+/** Where commands are offered. */
+const SCOPES = ["all_private_chats", "all_group_chats"] as const;
 
-/** Registers the menu for private chats. */
+/** Registers the menus. Rejects with what grammY throws. */
 export async function registerCommands(api: Api): Promise<void> {
-  const commands = COMMANDS.map((command) => ({ command, description: DESCRIPTIONS[command] }));
-  await api.setMyCommands(commands, { scope: { type: "all_private_chats" } });
+  for (const language of ["", ...Object.keys(LANGUAGES).filter((one) => one !== "en")]) {
+    const commands = commandMenu(wordsOf(language === "" ? "en" : language)).map(({ name, description }) => ({
+      command: name,
+      description,
+    }));
+    // Bot API "setMyCommands": a two-letter code, absent for everybody else.
+    const whom = language === "" ? {} : { language_code: language as "de" };
+    for (const type of SCOPES) await api.setMyCommands(commands, { scope: { type }, ...whom });
+  }
 }

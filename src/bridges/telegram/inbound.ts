@@ -20,8 +20,11 @@ export interface Tap {
   id: string;
   conversation: string;
   chat: string;
+  thread?: string;
   messageId: string;
   sender: { id: string; name: string };
+  /** The presser's language (BCP 47). */
+  language?: string;
   place: Place;
   /** Whatever the presser's client sent: perhaps no button's. */
   data: string;
@@ -78,6 +81,7 @@ function readTap(query: NonNullable<Update["callback_query"]>, botId: number): I
       messageId: String(message.message_id),
       sender: { id: String(from.id), name: nameOf(from) },
       place: placeOf(message.chat),
+      ...(from.language_code === undefined ? {} : { language: from.language_code }),
       data: data ?? "",
       carried: keyboard.flat().flatMap((button) => ("callback_data" in button ? [button.callback_data] : [])),
     },

@@ -2,7 +2,7 @@
  * Telegram as a {@link BridgePlatform}: posts, edits and deletes through grammY's Api, one request per call.
  * Every text goes out with link previews disabled: a preview is a fetch that an agent's text would cause.
  */
-import type { Api } from "grammy";
+import { type Api, InputFile } from "grammy";
 import type { Delivery } from "../../store/index.ts";
 import type { BridgePlatform, Content, Outcome, Style } from "../core/index.ts";
 import { plainText } from "../core/index.ts";
@@ -47,6 +47,13 @@ export function telegramPlatform(api: Api, timeoutMs: number): BridgePlatform {
       return idOf(await outcomeOf(api.sendMessage(to.chat, text, options, signal())));
     },
 
+    async sendFile(to, file, caption): Promise<Outcome<string>> {
+      const { text, markup } = caption ? write(caption, "rich") : { text: "", markup: {} };
+      const options = { ...(text === "" ? {} : { caption: text, ...markup }), ...replyTo(to), ...thread(to) };
+      const upload = new InputFile(file.bytes, safeName(file.name));
+      return idOf(await outcomeOf(api.sendDocument(to.chat, upload, options, signal())));
+    },
+
     async typing(to: Delivery): Promise<void> {
       await api.sendChatAction(to.chat, "typing", thread(to), signal());
     },
@@ -64,6 +71,16 @@ function keyboard({ buttons = [], perRow = buttons.length }: Content) {
   const rows = [];
   for (let from = 0; from < keys.length; from += perRow) rows.push(keys.slice(from, from + perRow));
   return { reply_markup: { inline_keyboard: rows } };
+}
+
+/** A name that fits into a multipart header and says nothing but a name. */
+function safeName(name: string): string {
+  const clean = name
+    .toWellFormed()
+    .replace(/[\p{Cc}\p{Cf}"\\/<>|:*?]/gu, "_")
+    .replace(/^\.+/, "_")
+    .trim();
+  return clean.slice(-120) || "file";
 }
 
 /** The answered message may have been deleted: the answer comes all the same. */

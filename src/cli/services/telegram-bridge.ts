@@ -1,6 +1,7 @@
 /** The Telegram bridge as a process: the only one that reads the bot's token. */
 import { join } from "node:path";
 import { runTelegramBridge } from "../../bridges/telegram/index.ts";
+import { offersOf } from "../../gateway/index.ts";
 import { BOT_TOKEN } from "../../lib/config.ts";
 import { Fault } from "../../lib/errors.ts";
 import { isDead, ownerName } from "../../lib/owner.ts";
@@ -29,6 +30,7 @@ export const startTelegram: StartService = async (settings, logger) => {
     owner: ownerName(settings.hostId),
     isDead: (owner) => isDead(owner, settings.hostId),
     logger,
+    offers: offersOf(settings.config.inference),
   });
   const close = async (flushMs?: number) => {
     await bridge.close(flushMs);

@@ -12,6 +12,7 @@ import type { Call, CallDeps, CallEnd, CallTimeouts } from "./call-types.ts";
 import { answerDemo } from "./demo/index.ts";
 import type { InferenceCode, InferenceError } from "./errors.ts";
 import { type Inspected, inspect } from "./inspect.ts";
+import { offeredChoice } from "./offers.ts";
 import { readBody } from "./read-body.ts";
 import { sendError } from "./reply.ts";
 import { choicesOf, type ResolvedTarget, resolveTarget } from "./targets.ts";
@@ -52,7 +53,9 @@ export async function serveCall(deps: CallDeps, call: Call): Promise<CallEnd> {
     return refuse({ code: "store_unreachable" });
   }
 
-  const choices = choicesOf(deps.config, profile);
+  if (turns.length === 0) turns = await lateTurns(deps, call);
+  const turn = turns.find((t) => t.kind === "turn");
+  const choices = choicesOf(deps.config, profile, offeredChoice(deps.config, turn?.model));
   const allowed = allowedFields(deps.config, choices[0]?.provider);
   const inspected = inspect(read.body, call.dialect, allowed);
   if (inspected.kind === "malformed") return refuse({ code: "bad_request", detail: inspected.why });
@@ -60,8 +63,6 @@ export async function serveCall(deps: CallDeps, call: Call): Promise<CallEnd> {
     return refuse({ code: "inference_feature_denied", detail: `${inspected.field}: ${inspected.why}` });
   }
   const { request } = inspected;
-  if (turns.length === 0) turns = await lateTurns(deps, call);
-  const turn = turns.find((t) => t.kind === "turn");
   call.turnId = turn?.turnId ?? "";
   if (!turn && turns.some((t) => t.kind === "warmup")) {
     // A warm-up turn only wakes the agent: no vendor hears of it and nobody pays.

@@ -30,8 +30,16 @@ export interface Choice {
   model?: string | undefined;
 }
 
-/** Provider and model by name, before anything is looked up; first is the preferred one. */
-export function choicesOf(config: InferenceConfig, profile: Choice | undefined): Choice[] {
+/**
+ * Provider and model by name, before anything is looked up; first is the preferred one: what was `chosen` for the
+ * conversation, else what the profile says, else the default.
+ */
+export function choicesOf(
+  config: InferenceConfig,
+  profile: Choice | undefined,
+  chosen?: Choice | undefined,
+): Choice[] {
+  if (chosen) return [chosen, ...config.fallbacks];
   const first: Choice = profile?.provider
     ? { provider: profile.provider, model: profile.model }
     : { provider: config.default.provider, model: profile?.model ?? config.default.model };

@@ -1,10 +1,12 @@
 -- Guarantees: one platform update has one effect. Within 72 h a repeated update gets its first outcome and changes
--- nothing. A message is stored in order with the session valid at its seq, or answered "queue-full"; /new and /stop
--- take effect at their seq and are answered by a notice; all of it or nothing.
+-- nothing. A message is stored in order with the session and model valid at its seq, or answered "queue-full"; where the
+-- conversation's mode is `interrupt` it also cancels the running turn. /new, /stop, /model and /queue take effect at their
+-- seq and are answered by a notice; all of it or nothing. The native Stop of one turn cancels that turn alone, silently.
 --
 -- KEYS state, accepted, entries, seen, outbox, answers
--- ARGV text|new|stop, conversation, principal, bridge, update key, deliver (JSON), sender (JSON), text (JSON),
---      most waiting, life of `seen` (ms), attachments (JSON array, or "")
+-- ARGV text|new|stop|set, conversation, principal, bridge, update key, deliver (JSON), sender (JSON), text (JSON),
+--      most waiting, life of `seen` (ms), attachments (JSON) or "", set: field of the state, set: value,
+--      set: notice code; stop: the only turn to stop or ""
 -- Returns {1 if duplicate, outcome JSON}
 --- @include "now"
 --- @include "post"
@@ -16,11 +18,17 @@ local before = redis.call("GET", seen)
 if before then return { 1, before } end
 
 local at = now()
-local session = tonumber(redis.call("HGET", state, "session") or 1)
+local s = redis.call("HMGET", state, "session", "turn", "turnSeq", "mode", "model", "cancelUpTo")
+local session, running, turnSeq = tonumber(s[1] or 1), s[2] or "", tonumber(s[3] or 0)
 local outcome
 
 local function notice(body)
   post(outbox, answers, "n_" .. updateKey, "", conversation, bridge, deliver, body, at)
+end
+
+-- Ends the running turn, and nothing that was accepted after its messages.
+local function cancelTurn()
+  if turnSeq > tonumber(s[6] or 0) then redis.call("HSET", state, "cancelUpTo", turnSeq) end
 end
 
 if kind == "text" then
@@ -30,13 +38,17 @@ if kind == "text" then
     outcome = '{"kind":"full","waiting":' .. waiting .. '}'
   else
     local seq = redis.call("HINCRBY", state, "seq", 1)
-    local ahead = waiting + redis.call("HEXISTS", state, "turn")
+    local interrupts = s[4] == "interrupt" and running ~= ""
+    if interrupts then cancelTurn() end
+    local ahead = waiting + (running == "" and 0 or 1)
     redis.call("HSET", entries, seq, '{"v":1,"seq":' .. seq .. ',"session":' .. session
+      .. (s[5] and ',"model":"' .. s[5] .. '"' or "")
       .. ',"updateKey":"' .. updateKey .. '","text":' .. text
       .. (ARGV[11] == "" and "" or ',"attachments":' .. ARGV[11]) .. ',"deliver":' .. deliver
       .. ',"sender":' .. sender .. ',"acceptedAt":' .. at .. '}')
     redis.call("ZADD", accepted, seq, seq)
-    outcome = '{"kind":"accepted","seq":' .. seq .. ',"session":' .. session .. ',"ahead":' .. ahead .. '}'
+    outcome = '{"kind":"accepted","seq":' .. seq .. ',"session":' .. session .. ',"ahead":' .. ahead
+      .. (interrupts and ',"interrupts":"' .. running .. '"' or "") .. '}'
   end
 elseif kind == "new" then
   local seq = redis.call("HINCRBY", state, "seq", 1)
@@ -44,6 +56,15 @@ elseif kind == "new" then
   redis.call("HSET", state, "session", session)
   notice('{"kind":"notice","code":"session-new","params":{"session":"' .. session .. '"}}')
   outcome = '{"kind":"session","seq":' .. seq .. ',"session":' .. session .. '}'
+elseif kind == "set" then
+  local seq = redis.call("HINCRBY", state, "seq", 1)
+  redis.call("HSET", state, ARGV[12], ARGV[13])
+  notice('{"kind":"notice","code":"' .. ARGV[14] .. '","params":{"value":"' .. ARGV[13] .. '"}}')
+  outcome = '{"kind":"set","seq":' .. seq .. '}'
+elseif ARGV[14] ~= "" then
+  local seq = redis.call("HINCRBY", state, "seq", 1)
+  if running == ARGV[14] then cancelTurn() else running = "" end
+  outcome = '{"kind":"stop","seq":' .. seq .. ',"running":"' .. running .. '","discarded":0}'
 else
   local seq = redis.call("HINCRBY", state, "seq", 1)
   redis.call("HSET", state, "cancelUpTo", seq)
@@ -52,7 +73,6 @@ else
     redis.call("HDEL", entries, unpack(dropped))
     redis.call("DEL", accepted)
   end
-  local running = redis.call("HGET", state, "turn") or ""
   if running == "" and #dropped == 0 then
     notice('{"kind":"notice","code":"nothing-to-stop","params":{}}')
   else

@@ -1,14 +1,14 @@
 -- Guarantees: a turn has exactly one outcome and its answer is in the outbox exactly once, together with the removal
 -- of its messages and the end of the turn. Repeating it with the same fence changes nothing.
 --
--- KEYS state, accepted, entries, turn, outbox, answers, finished
--- ARGV turn id, owner, fence, outcome, body (JSON), life of the finished record (ms)
+-- KEYS state, accepted, entries, turn, outbox, answers, finished, history
+-- ARGV turn id, owner, fence, outcome, body (JSON), life of the finished record (ms), most turns of the history
 -- Returns -1 if the fence is stale, else the number of messages that wait
 --- @include "now"
 --- @include "fenced"
 --- @include "post"
-local state, accepted, entries, turn, outbox, answers, finished =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local state, accepted, entries, turn, outbox, answers, finished, history =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 if not fenced(turn, ARGV[1], ARGV[2], ARGV[3]) then
   if not fenced(finished, ARGV[1], ARGV[2], ARGV[3]) then return -1 end
   return redis.call("ZCARD", accepted)
@@ -18,8 +18,11 @@ local at = now()
 local t = redis.call("HMGET", turn, "conversation", "bridge", "deliver", "seqs")
 post(outbox, answers, ARGV[1], ARGV[1], t[1], t[2], t[3], ARGV[5], at)
 for seq in string.gmatch(t[4], "%d+") do redis.call("HDEL", entries, seq) end
-redis.call("HSET", turn, "state", ARGV[4], "settledAt", at)
+redis.call("HSET", turn, "state", ARGV[4], "settledAt", at, "answer", ARGV[5])
 redis.call("RENAME", turn, finished)
 redis.call("PEXPIRE", finished, ARGV[6])
-redis.call("HDEL", state, "turn")
+redis.call("HDEL", state, "turn", "turnSeq", "turnAt")
+redis.call("RPUSH", history, ARGV[1])
+redis.call("LTRIM", history, -ARGV[7], -1)
+redis.call("PEXPIRE", history, ARGV[6])
 return redis.call("ZCARD", accepted)

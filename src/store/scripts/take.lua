@@ -1,5 +1,5 @@
 -- Guarantees: a conversation has at most one unfinished turn and that turn one owner with the highest fence.
--- Without an unfinished turn, the oldest accepted messages of one session (together at most `most bytes`, at least
+-- Without an unfinished turn, the oldest accepted messages of one session and model (together at most `most bytes`, at least
 -- one message) become a new turn, in order. With one whose lease ended, the same turn gets a new owner and fence.
 --
 -- KEYS state, accepted, entries, turn
@@ -20,7 +20,7 @@ if open[1] then
 end
 
 local cancelUpTo = tonumber(redis.call("HGET", state, "cancelUpTo") or 0)
-local taken, texts, files, size, session, deliver, acceptedAt = {}, {}, {}, 0, nil, nil, nil
+local taken, texts, files, size, session, model, deliver, acceptedAt = {}, {}, {}, 0, nil, nil, nil, nil
 for _, seq in ipairs(redis.call("ZRANGE", accepted, 0, -1)) do
   local json = redis.call("HGET", entries, seq)
   if not json or tonumber(seq) <= cancelUpTo then
@@ -29,8 +29,9 @@ for _, seq in ipairs(redis.call("ZRANGE", accepted, 0, -1)) do
   else
     local entry = cjson.decode(json)
     size = size + #entry.text + (#taken > 0 and 2 or 0)
-    if #taken > 0 and (entry.session ~= session or size > tonumber(ARGV[8])) then break end
-    session, deliver, acceptedAt = entry.session, entry.deliver, acceptedAt or entry.acceptedAt
+    if #taken > 0 and (entry.session ~= session or entry.model ~= model or size > tonumber(ARGV[8])) then break end
+    session, model, deliver = entry.session, entry.model, entry.deliver
+    acceptedAt = acceptedAt or entry.acceptedAt
     taken[#taken + 1] = seq
     if entry.text ~= "" then texts[#texts + 1] = entry.text end
     for _, file in ipairs(entry.attachments or {}) do files[#files + 1] = file end
@@ -46,6 +47,7 @@ local core = '{"v":1,"turnId":"' .. ARGV[2] .. '","conversation":"' .. ARGV[1] .
   .. table.concat(taken, ",") .. '],"text":' .. cjson.encode(table.concat(texts, "\n\n"))
   -- An empty table would become an object.
   .. (#files > 0 and ',"attachments":' .. cjson.encode(files) or "") .. ',"session":' .. session
+  .. (model and ',"model":"' .. model .. '"' or "")
   .. ',"deliver":' .. deliver .. ',"acceptedAt":' .. acceptedAt .. '}'
 local fence = redis.call("HINCRBY", state, "fence", 1)
 local sent = ARGV[9] ~= ""
@@ -53,5 +55,5 @@ redis.call("HSET", turn, "id", ARGV[2], "core", core, "conversation", ARGV[1], "
   "seqs", table.concat(taken, ","), "lastSeq", taken[#taken], "state", sent and "dispatching" or "accepted", "owner", ARGV[3],
   "fence", fence, "leaseUntil", at + ARGV[5], "starts", sent and 1 or 0, "startFence", sent and fence or 0,
   "bootId", ARGV[9], "eventSeq", 0, "claimedAt", at, "startedAt", 0, "settledAt", 0)
-redis.call("HSET", state, "turn", ARGV[2])
+redis.call("HSET", state, "turn", ARGV[2], "turnSeq", taken[#taken], "turnAt", at)
 return { "run", redis.call("HGETALL", turn) }

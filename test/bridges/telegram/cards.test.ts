@@ -173,7 +173,8 @@ describe("telegram cards", () => {
     assert.match(await press(ANN, ANN, messageId), /not the question's own/);
     s.fake.bot.addGroup({ id: -600 });
     const copy = s.fake.bot.forward(ANN, ANN, id, -600);
-    assert.match(await press(ANN, -600, copy.messageId), /not the question's own/);
+    // Nobody is let in from there: the press reaches nobody.
+    assert.equal(await press(ANN, -600, copy.messageId), "You can't decide this");
     for (const forged of ["ap:a_00000000000000000000:o", `ap:${approvalId}:x`, "nonsense", "rv:x"])
       assert.match(await press(ANN, ANN, id, forged), /no more/, forged);
     s.fake.bot.addUser({ id: 555, first_name: "Bot" }).is_bot = true;

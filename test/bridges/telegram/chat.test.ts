@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { COMMAND_TABLE } from "../../../src/bridges/core/index.ts";
 import { principalOf } from "../../../src/lib/ids.ts";
 import { until } from "../tiny-worker.ts";
 import { ANN, BOB, EVE, type Setup, setUp } from "./setup.ts";
@@ -48,7 +49,7 @@ describe("telegram chat", () => {
     );
     assert.deepEqual(
       menu.map((entry) => entry.command),
-      ["start", "new", "stop", "approvals", "rules", "help"],
+      COMMAND_TABLE.map(({ name }) => name),
     );
   });
 

@@ -111,10 +111,7 @@ describe("telegram polling", () => {
     let failing = true;
     const { bridgeStore } = s;
     const store: StoreForBridges = {
-      outbox: (id) => bridgeStore.outbox(id),
-      bridge: (id) => bridgeStore.bridge(id),
-      turns: bridgeStore.turns,
-      cards: bridgeStore.cards,
+      ...bridgeStore,
       ingress: (id) => {
         const port = bridgeStore.ingress(id);
         return {
@@ -157,10 +154,7 @@ describe("telegram polling", () => {
     await s.bridge.close(500);
     const { bridgeStore } = s;
     const store = {
-      outbox: (id: string) => bridgeStore.outbox(id),
-      bridge: (id: string) => bridgeStore.bridge(id),
-      turns: bridgeStore.turns,
-      cards: bridgeStore.cards,
+      ...bridgeStore,
       ingress: (id: string) => ({
         ...bridgeStore.ingress(id),
         accept: () => Promise.reject(new Fault({ code: "bad-event", message: "test" })),

@@ -233,9 +233,9 @@ export class FakeBot {
     return this.calls.filter((call) => method === undefined || call.method === method);
   }
 
-  /** Registered commands of a scope. */
-  commandsOf(scope = "default"): unknown {
-    return this.state.commands.get(`${scope}::`);
+  /** Registered commands of a scope and language ("" = everybody else's). */
+  commandsOf(scope = "default", language = ""): unknown {
+    return this.state.commands.get(`${scope}::${language}`);
   }
 
   /** Updates that the bot has not confirmed. */

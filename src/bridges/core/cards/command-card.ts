@@ -4,7 +4,7 @@
  */
 import type { RootContent } from "mdast";
 import type { ApprovalRecord, TapVerb } from "../../../store/index.ts";
-import { phrase } from "../catalogue.ts";
+import type { Words } from "../catalogue.ts";
 import type { Blocks } from "../markdown/parse.ts";
 import type { Button } from "../port.ts";
 import { CARD_MARK, withoutMark } from "./marker.ts";
@@ -20,20 +20,25 @@ export function commandText(record: ApprovalRecord, most: number): string {
 }
 
 /** What stands on the card; `ended` and `left` are the lines about outcome and time. */
-export function commandBlocks(record: ApprovalRecord, head: string, foot: readonly string[]): Blocks {
+export function commandBlocks(
+  say: Words,
+  record: ApprovalRecord,
+  head: string,
+  foot: readonly string[],
+): Blocks {
   const { line = "", cwd = "" } = record.command ?? {};
   const where = asLine(cwd, 80);
   return [
     text([`${CARD_MARK} ${head}`]),
     { type: "code", value: printable(line) },
-    text([...(where === "" ? [] : [phrase("card.command.where", { where })]), ...foot]),
+    text([...(where === "" ? [] : [say.phrase("card.command.where", { where })]), ...foot]),
   ];
 }
 
 /** Once and Deny; Always only where OpenClaw offers it. */
-export function commandButtons({ approvalId, command }: ApprovalRecord): Button[] {
+export function commandButtons(say: Words, { approvalId, command }: ApprovalRecord): Button[] {
   const button = (verb: TapVerb): Button => ({
-    label: phrase(`button.${verb}`),
+    label: say.phrase(`button.${verb}`),
     data: pressData({ kind: "decide", approvalId, verb }),
   });
   return [button("once"), ...(command?.always ? [button("always")] : []), button("deny")];

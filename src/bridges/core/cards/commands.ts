@@ -5,6 +5,7 @@
 import { derivedId } from "../../../lib/ids.ts";
 import type { Logger } from "../../../lib/logging.ts";
 import type { CardPort, Decider, Delivery } from "../../../store/index.ts";
+import { wordsOf } from "../catalogue.ts";
 import type { Content } from "../port.ts";
 import { approvalsContents, noteContent, rulesContents } from "./lists.ts";
 import { RULE_ID } from "./press.ts";
@@ -34,7 +35,11 @@ export interface CardCommandDeps {
 /** Lists what waits for the sender's decision. */
 export async function answerApprovals(message: CommandMessage, deps: CardCommandDeps): Promise<void> {
   const records = await deps.cards.open(message.principal);
-  await showAll(message, approvalsContents(records, message.conversation, deps.supportsButtons), deps);
+  await showAll(
+    message,
+    approvalsContents(records, message.conversation, deps.supportsButtons, wordsOf(message.deliver.language)),
+    deps,
+  );
 }
 
 /** Lists the sender's standing rules; `revoke <rule id>` takes one back, where there are no buttons. */
@@ -47,7 +52,11 @@ export async function answerRules(
   const ruleId = /^revoke\s+(\S+)$/i.exec(args)?.[1];
   if (ruleId === undefined) {
     const rules = await deps.cards.rules(principal);
-    return await showAll(message, rulesContents(rules, deps.supportsButtons), deps);
+    return await showAll(
+      message,
+      rulesContents(rules, deps.supportsButtons, wordsOf(message.deliver.language)),
+      deps,
+    );
   }
   const { bridge, conversation } = message;
   const outcome = !RULE_ID.test(ruleId)
@@ -61,7 +70,7 @@ export async function answerRules(
         bridge,
         conversation,
       });
-  await showAll(message, [noteContent(revokeText(outcome))], deps);
+  await showAll(message, [noteContent(revokeText(outcome, wordsOf(message.deliver.language)))], deps);
 }
 
 /** A fresh conversation inherits no session grants. Best effort, never awaited: /new itself is already stored. */

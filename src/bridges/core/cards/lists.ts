@@ -4,7 +4,7 @@
  */
 import type { PhrasingContent, RootContent } from "mdast";
 import type { ApprovalRecord, RuleRecord } from "../../../store/index.ts";
-import { phrase, sentence } from "../catalogue.ts";
+import { type Words, wordsOf } from "../catalogue.ts";
 import type { Button, Content } from "../port.ts";
 import { commandText } from "./command-card.ts";
 import { pressData } from "./press.ts";
@@ -26,37 +26,44 @@ export function approvalsContents(
   records: readonly ApprovalRecord[],
   conversation: string,
   supportsButtons: boolean,
+  say: Words = wordsOf("en"),
 ): Content[] {
   const entries = records.map((record, i): Entry => {
     const here = record.conversation === conversation;
     const number = String(i + 1);
     const detail = [
-      phrase("card.attempts", { count: String(record.attempts) }),
-      flagsOf(record),
-      phrase("card.open", { time: clock(record.decideUntil) }),
-      here ? "" : phrase("approvals.elsewhere"),
+      say.phrase("card.attempts", { count: String(record.attempts) }),
+      flagsOf(say, record),
+      say.phrase("card.open", { time: clock(record.decideUntil) }),
+      here ? "" : say.phrase("approvals.elsewhere"),
     ];
     const data = pressData({ kind: "repost", approvalId: record.approvalId });
     return {
       number,
-      target: record.command ? commandText(record, 80) : whereTo(record),
+      target: record.command ? commandText(record, 80) : whereTo(say, record),
       detail: joined(detail),
-      ...(here && supportsButtons ? { button: { label: phrase("button.repost", { number }), data } } : {}),
+      ...(here && supportsButtons
+        ? { button: { label: say.phrase("button.repost", { number }), data } }
+        : {}),
     };
   });
-  return messages("approvals", entries, "");
+  return messages(say, "approvals", entries, "");
 }
 
 /** Standing rules of a principal, each with a button that takes it back, or with its id where there are no buttons. */
-export function rulesContents(rules: readonly RuleRecord[], supportsButtons: boolean): Content[] {
+export function rulesContents(
+  rules: readonly RuleRecord[],
+  supportsButtons: boolean,
+  say: Words = wordsOf("en"),
+): Content[] {
   const entries = rules.map((rule, i): Entry => {
     const number = String(i + 1);
     const { ruleId, by, createdAt } = rule;
     const program = programText(rule.binary);
     const detail = [
-      requestText({ ...rule, scheme: "https" }) ?? phrase("rules.any-request"),
-      program === "" ? phrase("rules.any-program") : program,
-      phrase("rules.since", {
+      requestText({ ...rule, scheme: "https" }) ?? say.phrase("rules.any-request"),
+      program === "" ? say.phrase("rules.any-program") : program,
+      say.phrase("rules.since", {
         day: new Date(createdAt).toISOString().slice(0, 10),
         name: asLine(by.name, 40) || by.identity,
       }),
@@ -67,10 +74,10 @@ export function rulesContents(rules: readonly RuleRecord[], supportsButtons: boo
       number,
       target: ruleTarget(rule),
       detail: joined(detail),
-      button: { label: phrase("button.revoke", { number }), data },
+      button: { label: say.phrase("button.revoke", { number }), data },
     };
   });
-  return messages("rules", entries, supportsButtons ? "" : phrase("rules.how"));
+  return messages(say, "rules", entries, supportsButtons ? "" : say.phrase("rules.how"));
 }
 
 /** One sentence of the catalogue's bare ones. */
@@ -88,24 +95,24 @@ function joined(detail: string[]): string {
   return detail.filter((part) => part !== "").join(" · ");
 }
 
-function messages(list: "approvals" | "rules", entries: Entry[], foot: string): Content[] {
-  if (entries.length === 0) return [noteContent(phrase(`${list}.none`))];
+function messages(say: Words, list: "approvals" | "rules", entries: Entry[], foot: string): Content[] {
+  if (entries.length === 0) return [noteContent(say.phrase(`${list}.none`))];
   const contents: Content[] = [];
   for (let from = 0; from < entries.length; from += PER_MESSAGE) {
-    contents.push(message(list, entries.slice(from, from + PER_MESSAGE), foot));
+    contents.push(message(say, list, entries.slice(from, from + PER_MESSAGE), foot));
   }
   return contents;
 }
 
-function message(list: "approvals" | "rules", entries: Entry[], foot: string): Content {
-  const head = phrase(`${list}.head`);
+function message(say: Words, list: "approvals" | "rules", entries: Entry[], foot: string): Content {
+  const head = say.phrase(`${list}.head`);
   const items = entries.flatMap((entry, i): PhrasingContent[] => [
     ...(i === 0 ? [] : [{ type: "break" as const }]),
-    ...itemNodes(list, entry),
+    ...itemNodes(say, list, entry),
   ]);
   const blocks = [line(head), { type: "paragraph" as const, children: items }];
   const markdown = entries.map(({ number, target, detail }) =>
-    sentence(`${list}.item`, { number, target, detail }),
+    say.sentence(`${list}.item`, { number, target, detail }),
   );
   const buttons = entries.flatMap(({ button }) => (button ? [button] : []));
   return {
@@ -117,11 +124,15 @@ function message(list: "approvals" | "rules", entries: Entry[], foot: string): C
 }
 
 /** The catalogue's item with its target as code: built, not parsed, so that nothing in it becomes a link. */
-function itemNodes(list: "approvals" | "rules", { number, target, detail }: Entry): PhrasingContent[] {
+function itemNodes(
+  say: Words,
+  list: "approvals" | "rules",
+  { number, target, detail }: Entry,
+): PhrasingContent[] {
   const mark = "\u0000";
-  const [before = "", after = ""] = phrase(`${list}.item`, { number, target: mark, detail }).split(
-    `\`${mark}\``,
-  );
+  const [before = "", after = ""] = say
+    .phrase(`${list}.item`, { number, target: mark, detail })
+    .split(`\`${mark}\``);
   return [
     { type: "text", value: before },
     { type: "inlineCode", value: target },

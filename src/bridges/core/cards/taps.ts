@@ -6,7 +6,7 @@
 import { Fault } from "../../../lib/errors.ts";
 import type { Logger } from "../../../lib/logging.ts";
 import type { CardPort, TapOutcome } from "../../../store/index.ts";
-import { phrase } from "../catalogue.ts";
+import { type Words, wordsOf } from "../catalogue.ts";
 import type { Content } from "../port.ts";
 import type { CardBoard } from "./board.ts";
 import { rulesContents } from "./lists.ts";
@@ -20,6 +20,8 @@ export interface PressEvent {
   data: string;
   platform: string;
   presser: { id: string; name: string };
+  /** The presser's language (BCP 47). */
+  language?: string | undefined;
   /** Whose sandbox the presser speaks to in that chat. */
   principal: string;
   bridge: string;
@@ -58,22 +60,25 @@ export async function handlePress(event: PressEvent, deps: PressDeps): Promise<P
   } catch (err) {
     // Not tried again by itself: a decision must not take effect when nobody expects it any more.
     deps.logger.warn({ err: err instanceof Fault ? err.code : err }, "tap not handed on");
-    return { kind: "failed", text: phrase("tap.failed") };
+    return { kind: "failed", text: wordsOf(event.language).phrase("tap.failed") };
   }
 }
 
 /** The sentence for an outcome. */
-export function tapText({ kind, state }: Pick<TapOutcome, "kind" | "state">): string {
-  if (kind === "done" && state !== undefined && state !== "pending") return phrase(`tap.${state}`);
+export function tapText(
+  { kind, state }: Pick<TapOutcome, "kind" | "state">,
+  say: Words = wordsOf("en"),
+): string {
+  if (kind === "done" && state !== undefined && state !== "pending") return say.phrase(`tap.${state}`);
   const decided = state?.startsWith("allowed-") || state === "denied";
-  if (kind === "decided" && state && decided) return phrase(`tap.decided.${state}`);
-  if (kind === "decided" && (state === "expired" || state === "cancelled")) return phrase(`tap.${state}`);
-  return phrase(`tap.${kind}`);
+  if (kind === "decided" && state && decided) return say.phrase(`tap.decided.${state}`);
+  if (kind === "decided" && (state === "expired" || state === "cancelled")) return say.phrase(`tap.${state}`);
+  return say.phrase(`tap.${kind}`);
 }
 
 /** The sentence for the outcome of taking a rule back. */
-export function revokeText(outcome: Pick<TapOutcome, "kind" | "state">): string {
-  return outcome.kind === "gone" ? phrase("tap.rule-gone") : tapText(outcome);
+export function revokeText(outcome: Pick<TapOutcome, "kind" | "state">, say: Words = wordsOf("en")): string {
+  return outcome.kind === "gone" ? say.phrase("tap.rule-gone") : tapText(outcome, say);
 }
 
 async function answerTo(press: Press, event: PressEvent, deps: PressDeps): Promise<PressAnswer> {
@@ -95,7 +100,7 @@ async function decide(
   const { approvalId, verb } = press;
   const card = await deps.cards.message(approvalId);
   // A card of this bridge's own, or one that was forgotten long after its end.
-  if (!card) return told({ kind: "gone" });
+  if (!card) return told({ kind: "gone" }, event);
   const { tapId, bridge, conversation, message } = event;
   const outcome = await deps.cards.tap(card.principal, {
     kind: "decide",
@@ -109,20 +114,20 @@ async function decide(
     message,
   });
   deps.board.look(card.principal, approvalId);
-  return told(outcome);
+  return told(outcome, event);
 }
 
 /** Only within the chat that the question belongs to. */
 async function repost(approvalId: string, event: PressEvent, deps: PressDeps): Promise<PressAnswer> {
   const { principal } = event;
   const record = await deps.cards.get(principal, approvalId);
-  if (!record) return told({ kind: "gone" });
+  if (!record) return told({ kind: "gone" }, event);
   if (record.conversation !== event.conversation || record.bridge !== event.bridge) {
-    return told({ kind: "misplaced" });
+    return told({ kind: "misplaced" }, event);
   }
-  if (record.state !== "pending") return told({ kind: "decided", state: record.state });
+  if (record.state !== "pending") return told({ kind: "decided", state: record.state }, event);
   deps.board.repost(principal, approvalId);
-  return { kind: "reposted", text: phrase("tap.reposted") };
+  return { kind: "reposted", text: wordsOf(event.language).phrase("tap.reposted") };
 }
 
 async function revoke(ruleId: string, event: PressEvent, deps: PressDeps): Promise<PressAnswer> {
@@ -137,7 +142,7 @@ async function revoke(ruleId: string, event: PressEvent, deps: PressDeps): Promi
     bridge,
     conversation,
   });
-  const answer: PressAnswer = { kind: outcome.kind, text: revokeText(outcome) };
+  const answer: PressAnswer = { kind: outcome.kind, text: revokeText(outcome, wordsOf(event.language)) };
   // Data that the message doesn't carry came from no button of it: then it is no list, and stays as it is.
   const listed = carried.flatMap((data) => {
     const button = readPress(data);
@@ -147,7 +152,7 @@ async function revoke(ruleId: string, event: PressEvent, deps: PressDeps): Promi
   const left = (await deps.cards.rules(principal)).filter(
     (rule) => listed.includes(rule.ruleId) && rule.ruleId !== ruleId,
   );
-  const [list] = rulesContents(left, deps.supportsButtons);
+  const [list] = rulesContents(left, deps.supportsButtons, wordsOf(event.language));
   return list ? { ...answer, list } : answer;
 }
 
@@ -156,6 +161,6 @@ function deciderOf({ platform, presser }: PressEvent) {
   return { via: platform, identity: presser.id, name: presser.name.slice(0, 128).toWellFormed() };
 }
 
-function told(outcome: Pick<TapOutcome, "kind" | "state">): PressAnswer {
-  return { kind: outcome.kind, text: tapText(outcome) };
+function told(outcome: Pick<TapOutcome, "kind" | "state">, { language }: PressEvent): PressAnswer {
+  return { kind: outcome.kind, text: tapText(outcome, wordsOf(language)) };
 }
