@@ -7,8 +7,42 @@ import { Fault } from "../lib/errors.ts";
 import type { Connection } from "./connection.ts";
 import { checked, parsed, timeOf, toJson } from "./json.ts";
 import { keys } from "./keys.ts";
-import type { ConversationPort, PastTurn } from "./ports.ts";
 import { AnswerBody, Attachment, Delivery, MAX_TEXT_BYTES, QueueMode } from "./records.ts";
+
+/** A conversation as its people may see it. */
+export interface ConversationLook {
+  session: number;
+  mode: QueueMode;
+  /** Chosen by /model; absent: the profile's. */
+  model?: string;
+  /** The unfinished turn and for how long it has been claimed (ms). */
+  turn?: { turnId: string; forMs: number };
+  /** Messages that wait. */
+  waiting: number;
+}
+
+/** A finished turn, for a person who wants to keep the conversation. */
+export interface PastTurn {
+  turnId: string;
+  session: number;
+  text: string;
+  files: string[];
+  acceptedAt: number;
+  settledAt: number;
+  answer: AnswerBody;
+}
+
+/** What a bridge may know of a conversation beside its outbox. */
+export interface ConversationPort {
+  look(conversation: string): Promise<ConversationLook>;
+  /** Turns that ended within 7 days, at most 200, oldest first. */
+  history(conversation: string): Promise<PastTurn[]>;
+  /** A message was edited: true when no turn has taken it yet and its text was replaced. */
+  amend(
+    conversation: string,
+    edit: { message: string; text: string; deliver: Delivery; sender: { id: string; name: string } },
+  ): Promise<boolean>;
+}
 
 const Core = z.looseObject({
   turnId: z.string(),

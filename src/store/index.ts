@@ -1,6 +1,7 @@
 /** The store's public face: everything another component may import. */
 export { type AclUser, aclFile, type RedisRole, ROLES } from "./acl.ts";
 export * from "./approval-records.ts";
+export type { ConversationLook, ConversationPort, PastTurn } from "./conversations.ts";
 export { type EmbeddedRedis, startEmbeddedRedis } from "./embedded.ts";
 export * from "./policy-records.ts";
 export type * from "./ports.ts";

@@ -23,7 +23,6 @@ import type {
   DraftMessage,
   IngressEvent,
   Profile,
-  QueueMode,
   TurnContext,
   TurnRecord,
   TurnState,
@@ -59,41 +58,6 @@ export interface IngressPort {
   accept(event: IngressEvent): Promise<AcceptResult>;
   /** A user types or opened a chat: the worker may warm its agent up. Best effort. */
   wakeHint(principal: string): Promise<void>;
-}
-
-/** A conversation as its people may see it. */
-export interface ConversationLook {
-  session: number;
-  mode: QueueMode;
-  /** Chosen by /model; absent: the profile's. */
-  model?: string;
-  /** The unfinished turn and for how long it has been claimed (ms). */
-  turn?: { turnId: string; forMs: number };
-  /** Messages that wait. */
-  waiting: number;
-}
-
-/** A finished turn, for a person who wants to keep the conversation. */
-export interface PastTurn {
-  turnId: string;
-  session: number;
-  text: string;
-  files: string[];
-  acceptedAt: number;
-  settledAt: number;
-  answer: AnswerBody;
-}
-
-/** What a bridge may know of a conversation beside its outbox. */
-export interface ConversationPort {
-  look(conversation: string): Promise<ConversationLook>;
-  /** Turns that ended within 7 days, at most 200, oldest first. */
-  history(conversation: string): Promise<PastTurn[]>;
-  /** A message was edited: true when no turn has taken it yet and its text was replaced. */
-  amend(
-    conversation: string,
-    edit: { message: string; text: string; deliver: Delivery; sender: { id: string; name: string } },
-  ): Promise<boolean>;
 }
 
 /** What a doorbell leads to. */

@@ -9,7 +9,7 @@ import { cards } from "./cards.ts";
 import { commandAsks } from "./command-asks.ts";
 import { type ConnectionOptions, connect } from "./connection.ts";
 import { contexts } from "./context.ts";
-import { conversations } from "./conversations.ts";
+import { type ConversationPort, conversations } from "./conversations.ts";
 import { doorbell } from "./doorbell.ts";
 import { assertDurable, checkDurability } from "./durability.ts";
 import { hostLease } from "./host.ts";
@@ -21,7 +21,6 @@ import type {
   BridgePort,
   CardPort,
   CommandAskPort,
-  ConversationPort,
   DoorbellPort,
   HostPort,
   IngressPort,

@@ -15,7 +15,7 @@ export { withoutMarkIn } from "./cards/marker.ts";
 export { verbOf } from "./cards/press.ts";
 export { cardContent } from "./cards/render.ts";
 export { handlePress, type PressAnswer, type PressDeps, type PressEvent } from "./cards/taps.ts";
-export { LANGUAGES, phrase, sentence, type Words, wordsOf } from "./catalogue.ts";
+export { LANGUAGES, phrase, type Words, wordsOf } from "./catalogue.ts";
 export { COMMAND_TABLE, type Command, commandMenu, commandOfData, type MenuEntry } from "./commands.ts";
 export { BridgeCore, type BridgeStore, bridgeStoreOf, type StoreForBridges } from "./core.ts";
 export { handleInbound, type InboundDeps, type InboundMessage, type InboundOutcome } from "./inbound.ts";

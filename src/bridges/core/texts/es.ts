@@ -67,7 +67,7 @@ export const SPANISH: Readonly<Record<string, string>> = {
   "queue-set-steer": "Desde ahora, los mensajes nuevos llegan a tu agente mientras trabaja.",
   "queue-set-interrupt": "Desde ahora, un mensaje nuevo termina la respuesta en curso.",
   "export-none": "Todavía no hay nada que exportar en esta conversación.",
-  "export-caption": "Esta conversación: todo desde /new, como máximo los últimos 7 días.",
+  "export-caption": "Esta conversación desde /new, como máximo los últimos 7 días.",
   "export-failed": "No se pudo enviar el archivo. Inténtalo otra vez, por favor.",
   "export.title": "Conversación",
   "export.you": "Tú",
