@@ -4,6 +4,7 @@
  * escaped where they are shown. A bounded ring in memory; homes are watched only while somebody looks.
  */
 import { activityMethods } from "../lib/admin/activity.ts";
+import type { AdminMethods } from "../lib/admin/methods.ts";
 import { type AdminServer, serveAdmin } from "../lib/admin/server.ts";
 import { Feed } from "../lib/feed.ts";
 import type { Logger } from "../lib/logging.ts";
@@ -33,6 +34,8 @@ export interface SandboxNow {
   readonly agent: string;
   /** Turns that need it. */
   readonly turns: number;
+  /** When it was needed last; 0 = not since this worker began. */
+  readonly usedAt: number;
 }
 
 /** How much is kept. */
@@ -60,13 +63,20 @@ export class Activity {
   }
 
   /** Opens the operator's door. `looked` is called whenever somebody looks. */
-  async serve(options: { path: string; logger: Logger; now(): SandboxNow[]; looked(): void }): Promise<void> {
+  async serve(options: {
+    path: string;
+    logger: Logger;
+    now(): SandboxNow[];
+    looked(): void;
+    /** What else the operator may ask of this worker. */
+    methods: AdminMethods;
+  }): Promise<void> {
     const looked = () => {
       this.#lookedAt = performance.now();
       options.looked();
     };
     const methods = activityMethods(this.#feed, { beside: () => ({ sandboxes: options.now() }), looked });
-    this.#server = await serveAdmin(options.path, methods, options.logger);
+    this.#server = await serveAdmin(options.path, { ...options.methods, ...methods }, options.logger);
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@
  * in this very sandbox. Never decides about turns.
  */
 import { Fault } from "../lib/errors.ts";
+import { newId } from "../lib/ids.ts";
 import type { Logger } from "../lib/logging.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
 import type {
@@ -11,13 +12,14 @@ import type {
   CommandDecision,
   FileChange,
   FromGuest,
+  GuestFile,
   ToGuest,
   TurnEvent,
 } from "../sandbox/index.ts";
 import type { ControlHandler, ControlPort } from "./control/hub.ts";
 import type { GuestFrame } from "./control/messages.ts";
 import type { HelloFrame } from "./control/schema.ts";
-import { getFile, putFile } from "./files.ts";
+import { type ExecListener, ExecSession } from "./exec-session.ts";
 
 /** A successful answer. */
 export type GuestAck = Extract<FromGuest, { type: "ack"; ok: true }>;
@@ -62,6 +64,7 @@ export class AgentClient implements ControlHandler {
   readonly #watcher: AgentWatcher;
   readonly #pending = new Map<number, Pending>();
   readonly #turns = new Map<string, Subscription>();
+  readonly #execs = new Map<string, ExecSession>();
   #conn = 0;
   #bootId = "";
   #agent: AgentState = "cold";
@@ -140,22 +143,51 @@ export class AgentClient implements ControlHandler {
     await this.#ask({ type: "shutdown" });
   }
 
-  /** Writes a file into the home; see `files.ts`. */
-  putFile(path: string, bytes: Uint8Array): Promise<void> {
-    return putFile(this, path, bytes);
-  }
-
-  /** Reads a file of the home of at most `maxBytes`. */
-  getFile(path: string, maxBytes: number): Promise<Buffer> {
-    return getFile(this, path, maxBytes);
-  }
-
-  putChunk(piece: { path: string; offset: number; data: string; last: boolean }): Promise<GuestAck> {
+  /** One piece of a file, each way; whole files: `files.ts`. */
+  putChunk(piece: Omit<Extract<ToGuest, { type: "file.put" }>, "type" | "id">): Promise<GuestAck> {
     return this.#ask({ type: "file.put", ...piece });
   }
 
   getChunk(path: string, offset: number): Promise<GuestAck> {
     return this.#ask({ type: "file.get", path, offset });
+  }
+
+  /** One page of what lies below `path`. */
+  async listFiles(
+    path: string,
+    recursive: boolean,
+    after: string,
+  ): Promise<{ files: GuestFile[]; eof: boolean }> {
+    const { files = [], eof = true } = await this.#ask({ type: "file.list", path, recursive, after });
+    return { files, eof };
+  }
+
+  /** What the agent wants to send, moved out of the outbox for this turn. A guest of an older version has none. */
+  async takeOutbox(turnId: string): Promise<GuestFile[]> {
+    return (await this.#ask({ type: "outbox.take", turnId })).files ?? [];
+  }
+
+  /** Those are on their way for good. Best effort. */
+  forgetOutbox(turnId: string): void {
+    this.#ask({ type: "outbox.forget", turnId }).catch(() => {});
+  }
+
+  /** Starts a program inside; rejects with `guest-…` when it can't be. `argv` empty: the shell. */
+  async exec(
+    command: Omit<Extract<ToGuest, { type: "exec" }>, "type" | "id" | "session">,
+    listener: ExecListener,
+  ): Promise<ExecSession> {
+    const session = newId("x");
+    const conn = this.#conn;
+    const exec = new ExecSession(session, (frame) => this.#port.send(this.sandboxId, conn, frame), listener);
+    this.#execs.set(session, exec);
+    try {
+      await this.#ask({ type: "exec", session, ...command });
+      return exec;
+    } catch (error) {
+      this.#execs.delete(session);
+      throw error;
+    }
   }
 
   // — turns —
@@ -197,6 +229,11 @@ export class AgentClient implements ControlHandler {
 
   frame(frame: GuestFrame): void {
     switch (frame.type) {
+      case "exec.out":
+      case "exec.took":
+      case "exec.end":
+        if (this.#execs.get(frame.session)?.frame(frame)) this.#execs.delete(frame.session);
+        break;
       case "ack":
         this.#acked(frame);
         break;
@@ -263,6 +300,8 @@ export class AgentClient implements ControlHandler {
       reject(this.#unreachable(why, false));
     }
     this.#pending.clear();
+    for (const exec of this.#execs.values()) exec.lost(why);
+    this.#execs.clear();
   }
 
   /** `certain`: the command was never sent. */

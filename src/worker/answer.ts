@@ -10,6 +10,7 @@ import type { Ending, TurnInput } from "./turn-machine.ts";
 export const FAILURE_CODES = [
   "agent-crashed",
   "agent-failed",
+  "agent-off",
   "agent-start-failed",
   "agent-stopped",
   "agent-unreachable",

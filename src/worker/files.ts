@@ -2,39 +2,72 @@
  * Whole files to and from a sandbox's home, in pieces over control.sock. The guest does the file work, so that no host
  * path is ever opened on its behalf (DESIGN §3). Paths are relative to the home; the guest refuses to leave it.
  */
-import { Fault } from "../lib/errors.ts";
 import { FILE_CHUNK } from "../sandbox/index.ts";
 
-/** Who carries one piece. */
-interface PieceCarrier {
-  putChunk(piece: { path: string; offset: number; data: string; last: boolean }): Promise<unknown>;
-  getChunk(path: string, offset: number): Promise<{ data?: string; eof?: boolean }>;
+/** Who carries one piece to the home. */
+interface PieceTaker {
+  putChunk(piece: {
+    path: string;
+    offset: number;
+    data: string;
+    last: boolean;
+    fresh?: boolean;
+    mode?: number;
+  }): Promise<{ path?: string }>;
+}
+/** Who brings one piece of a file. */
+interface PieceGiver {
+  getChunk(
+    path: string,
+    offset: number,
+  ): Promise<{ data?: string; eof?: boolean; size?: number; mode?: number }>;
 }
 
-/** Writes `bytes` to `path`; the guest shows the file only when its last piece has come. */
-export async function putFile(agent: PieceCarrier, path: string, bytes: Uint8Array): Promise<void> {
-  let offset = 0;
-  do {
-    const piece = bytes.subarray(offset, offset + FILE_CHUNK);
-    const next = offset + piece.length;
-    const data = Buffer.from(piece).toString("base64");
-    await agent.putChunk({ path, offset, data, last: next >= bytes.length });
-    offset = next;
-  } while (offset < bytes.length);
+/** Where a file was put. */
+export interface Put {
+  path: string;
 }
 
-/** Reads a file of at most `maxBytes`; a larger one is a Fault `file-too-large`. */
-export async function getFile(agent: PieceCarrier, path: string, maxBytes: number): Promise<Buffer> {
-  const pieces: Buffer[] = [];
+/**
+ * Writes what `source` gives to `path`; the guest shows the file only when its last piece has come. `fresh`: never over
+ * another file; returns the name that it got.
+ */
+export async function putFile(
+  agent: PieceTaker,
+  path: string,
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: { fresh?: boolean; mode?: number } = {},
+): Promise<Put> {
   let offset = 0;
-  for (;;) {
-    const ack = await agent.getChunk(path, offset);
-    const piece = Buffer.from(ack.data ?? "", "base64");
+  // One piece is always kept back: the last one is put as such.
+  let kept: Buffer = Buffer.alloc(0);
+  const put = async (piece: Buffer, last: boolean) => {
+    const { path: placed } = await agent.putChunk({
+      ...{ path, offset, data: piece.toString("base64"), last },
+      ...options,
+    });
     offset += piece.length;
-    if (offset > maxBytes)
-      throw new Fault({ code: "file-too-large", message: `${path} is larger than ${maxBytes} bytes` });
-    pieces.push(piece);
+    return placed;
+  };
+  for await (const chunk of source) {
+    kept = kept.length === 0 ? Buffer.from(chunk) : Buffer.concat([kept, chunk]);
+    for (; kept.length > FILE_CHUNK; kept = kept.subarray(FILE_CHUNK))
+      await put(kept.subarray(0, FILE_CHUNK), false);
+  }
+  return { path: (await put(kept, true)) ?? path };
+}
+
+/** The pieces of a file, in order; at least one. */
+export async function* filePieces(
+  agent: PieceGiver,
+  path: string,
+): AsyncGenerator<{ data: Buffer; size: number; mode: number }> {
+  for (let offset = 0; ; ) {
+    const ack = await agent.getChunk(path, offset);
+    const data = Buffer.from(ack.data ?? "", "base64");
+    offset += data.length;
+    yield { data, size: ack.size ?? 0, mode: ack.mode ?? 0o644 };
     // An empty piece ends the file too: a guest can't keep the host reading for ever.
-    if (ack.eof || piece.length === 0) return Buffer.concat(pieces);
+    if (ack.eof || data.length === 0) return;
   }
 }

@@ -1,7 +1,7 @@
 /**
  * What the worker asks of the launcher. `LauncherClient` of the sandbox component fits; tests hand in a fake.
  */
-import type { SandboxInfo, SandboxSpec } from "../sandbox/index.ts";
+import type { SandboxInfo, SandboxSpec, SandboxStats } from "../sandbox/index.ts";
 
 /** All calls reject with a Fault; a retryable one while the launcher is being restarted. */
 export interface LauncherPort {
@@ -13,6 +13,7 @@ export interface LauncherPort {
   trim(sandboxId: string): Promise<void>;
   inspect(sandboxId: string): Promise<SandboxInfo | undefined>;
   list(): Promise<SandboxInfo[]>;
+  stats(sandboxId: string): Promise<SandboxStats>;
   /** Gives this worker's control.sock of that sandbox to the sandbox's uid. */
   handOver(sandboxId: string): Promise<void>;
   killAgent(sandboxId: string): Promise<void>;

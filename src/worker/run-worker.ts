@@ -2,7 +2,9 @@
  * Puts a worker together: host lease, control thread, sandboxes, doorbell, dispatcher; and takes it apart in order.
  * Everything comes in as parameters: nothing here reads the environment or opens a port.
  */
+import { dirname, join } from "node:path";
 import { describeError } from "../lib/errors.ts";
+import { OPERATOR_PRINCIPAL } from "../lib/ids.ts";
 import type { Logger } from "../lib/logging.ts";
 import { ownerName } from "../lib/owner.ts";
 import type { Paths } from "../lib/paths.ts";
@@ -25,8 +27,11 @@ import { Dispatcher } from "./dispatcher.ts";
 import { FairSlots } from "./fair-slots.ts";
 import { HostLease } from "./host-lease.ts";
 import type { LauncherPort } from "./launcher-port.ts";
+import { operatorMethods } from "./operator/methods.ts";
+import { serveStreams } from "./operator/stream-server.ts";
 import { sandboxSpec } from "./profile-spec.ts";
 import { Sandboxes } from "./sandboxes.ts";
+import { SwitchedOff } from "./switched-off.ts";
 import { TurnRun } from "./turn-runner.ts";
 
 /** The parts of the store that a worker uses; `Store` fits. */
@@ -78,6 +83,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
   const slots = new FairSlots(config.concurrency);
   const gate = new ColdGate(config.coldStarts);
   const activity = new Activity();
+  const off = new SwitchedOff(join(dirname(paths.workerSocket), "off.json"));
   const ready = Promise.withResolvers<void>();
   let acting: Acting | undefined;
   let closing = false;
@@ -132,14 +138,22 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     const specOf = async (principal: string) =>
       sandboxSpec(principal, await store.profiles.get(principal), config.profile);
     const sandboxes = new Sandboxes(
-      { activity, log, paths, hub, launcher, contexts: store.contexts, gate, mode: config.mode, specOf },
+      {
+        ...{ activity, log, paths, hub, launcher, gate, specOf, mode: config.mode, contexts: store.contexts },
+        isOff: (id) => off.has(id),
+      },
       config,
     );
     await sandboxes.start();
-    acting = { hub, sandboxes, undo: [] };
+    const isKnown = async (id: string) =>
+      id === OPERATOR_PRINCIPAL || (await store.profiles.get(id)) !== undefined;
+    const operator = { log, launcher, sandboxes, off, isKnown };
+    const streams = await serveStreams(paths.workerSocket, operator);
+    acting = { hub, sandboxes, undo: [() => streams.close()] };
     await activity.serve({
       path: paths.workerAdminSocket,
       logger: log,
+      methods: operatorMethods(operator),
       now: () => sandboxes.now(),
       looked: () => sandboxes.watchFiles(),
     });

@@ -35,3 +35,10 @@ const TABLE: Record<AgentPhase, Partial<Record<AgentInput, AgentPhase>>> = {
 export function nextAgentPhase(phase: AgentPhase, input: AgentInput): AgentPhase | undefined {
   return TABLE[phase][input];
 }
+
+/** What the launcher says of an end → what the turns inside are told. */
+export const STOP_CODES: Record<string, string> = {
+  oom: "out-of-memory",
+  disk: "disk-full",
+  asked: "agent-stopped",
+};

@@ -4,40 +4,16 @@
  */
 import { Fault } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
-import type { Logger } from "../lib/logging.ts";
-import type { Paths } from "../lib/paths.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
-import type { FileChange, SandboxInfo, SandboxSpec } from "../sandbox/index.ts";
-import type { TurnContextPort } from "../store/index.ts";
-import type { Activity, SandboxNow } from "./activity.ts";
+import type { FileChange, SandboxInfo } from "../sandbox/index.ts";
+import type { SandboxNow } from "./activity.ts";
 import { AgentClient } from "./agent-client.ts";
-import type { ColdGate } from "./cold-gate.ts";
-import type { ControlHub } from "./control/hub.ts";
 import type { LauncherPort } from "./launcher-port.ts";
+import { once } from "./once.ts";
 import { retrying } from "./retry.ts";
-import { type AgentInput, type AgentPhase, nextAgentPhase } from "./sandbox-table.ts";
+import type { SandboxDeps } from "./sandbox-deps.ts";
+import { type AgentInput, type AgentPhase, nextAgentPhase, STOP_CODES } from "./sandbox-table.ts";
 import { Signal } from "./signal.ts";
-
-/** What all sandboxes of a worker share. */
-export interface SandboxDeps {
-  log: Logger;
-  paths: Paths;
-  hub: ControlHub;
-  launcher: LauncherPort;
-  contexts: TurnContextPort;
-  gate: ColdGate;
-  mode: "warm" | "oneshot";
-  activity: Activity;
-  specOf(principal: string): Promise<SandboxSpec>;
-  /** Resolves when one more agent fits into memory. */
-  makeRoom(forTurn: () => boolean): Promise<void>;
-}
-
-const STOP_CODES: Record<string, string> = {
-  oom: "out-of-memory",
-  disk: "disk-full",
-  asked: "agent-stopped",
-};
 
 /** See the module's header. */
 export class Sandbox {
@@ -50,11 +26,15 @@ export class Sandbox {
   #listeningAt = "";
   #listening: Promise<void> = Promise.resolve();
   #holders = 0;
+  /** Those among them that need no agent: the operator's shells and files. */
+  #attached = 0;
   #waking: Promise<void> | undefined;
   /** It is being parked or stopped. Never rejects. */
   #resting: Promise<void> | undefined;
   #watchedAt = Number.NEGATIVE_INFINITY;
   #idleSince = performance.now();
+  /** When a turn or the operator needed it last, by this host's clock; 0 = not in this worker's life. */
+  #usedAt = 0;
   #silentSince = performance.now();
   /** Why we ourselves end this life, when the launcher will only say `asked`. */
   #endCode: string | undefined;
@@ -85,7 +65,8 @@ export class Sandbox {
 
   /** For whoever looks. */
   get now(): SandboxNow {
-    return { id: this.id, phase: this.#phase, agent: this.client.agent, turns: this.#holders };
+    const turns = this.#holders - this.#attached;
+    return { id: this.id, phase: this.#phase, agent: this.client.agent, turns, usedAt: this.#usedAt };
   }
 
   /** Somebody looks: tells the guest to tell changed files, unless it was told a moment ago. */
@@ -99,13 +80,44 @@ export class Sandbox {
   /** Keeps it from being parked or stopped until the returned function is called. */
   hold(): () => void {
     this.#holders++;
-    let held = true;
-    return () => {
-      if (!held) return;
-      held = false;
+    return once(() => {
       this.#holders--;
       this.#idleSince = performance.now();
-    };
+      this.#usedAt = Date.now();
+    });
+  }
+
+  /**
+   * For the operator: starts or wakes it, and holds it until the function is called. Resolves when the guest speaks, be
+   * the agent warm or not: a broken agent is no reason to have no shell.
+   */
+  async attach(): Promise<{ client: AgentClient; detach: () => void }> {
+    const release = this.hold();
+    this.#attached++;
+    const detach = once(() => {
+      this.#attached--;
+      release();
+    });
+    try {
+      while (this.#resting) await this.#resting;
+      const speaks = () => {
+        const { connected, bootId } = this.client;
+        return connected && this.#info?.state === "running" && bootId === this.#info.bootId;
+      };
+      if (!this.#usable()) {
+        const woken = this.#wake();
+        const spoken = this.#signal.until(
+          speaks,
+          performance.now() + TIMEOUTS.waking,
+          "the guest's first word",
+        );
+        await Promise.any([woken, spoken]).catch(() => woken);
+      }
+      return { client: this.client, detach };
+    } catch (error) {
+      detach();
+      throw error;
+    }
   }
 
   /** The agent's life if it takes turns now, else "". */
@@ -260,7 +272,7 @@ export class Sandbox {
       async (error: unknown) => {
         this.#go("wake-failed");
         // What half started is ended, so that the next turn gets a fresh start. The first error says more.
-        if (this.#info && this.#info.state !== "stopped")
+        if (this.#info && this.#info.state !== "stopped" && this.#attached === 0)
           await this.end("wake-failed", "agent-start-failed").catch(() => {});
         throw error;
       },
@@ -273,6 +285,8 @@ export class Sandbox {
   }
 
   async #wakeUp(): Promise<void> {
+    if (this.#deps.isOff(this.id))
+      throw new Fault({ code: "agent-off", message: `sandbox ${this.id} was switched off by the operator` });
     const since = performance.now();
     const info = this.#info ?? (await this.#ask((launcher) => launcher.inspect(this.id)));
     if (info && info.state !== "stopped") {

@@ -7,7 +7,8 @@ import { describeError, Fault } from "../lib/errors.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
 import type { SandboxNow } from "./activity.ts";
 import { retrying } from "./retry.ts";
-import { Sandbox, type SandboxDeps } from "./sandbox.ts";
+import { Sandbox } from "./sandbox.ts";
+import type { SandboxDeps } from "./sandbox-deps.ts";
 
 /** Numbers from the worker's configuration. */
 export interface SandboxLimits {
@@ -89,6 +90,7 @@ export class Sandboxes {
 
   /** A turn is likely soon: wakes the agent if that pushes nobody else out. */
   predict(principal: string): void {
+    if (this.#deps.isOff(principal)) return;
     const sandbox = this.of(principal);
     const asleep = sandbox.phase === "cold" || sandbox.phase === "parked";
     if (!asleep || this.#predicted >= this.#limits.maxPredicted || this.#inMemory() >= this.#limits.maxWarm)

@@ -87,7 +87,8 @@ function exchange({ path, request, timeoutMs, method, who }: Exchange): Promise<
   });
 }
 
-function connectFault(path: string, who: string, cause: NodeJS.ErrnoException): Fault {
+/** Why a socket of ours can't be reached, as a Fault. */
+export function connectFault(path: string, who: string, cause: NodeJS.ErrnoException): Fault {
   if (cause.code === "EACCES" || cause.code === "EPERM") {
     return new Fault({
       code: "not-allowed",

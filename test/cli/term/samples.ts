@@ -81,8 +81,8 @@ export const gateway = (items: GatewayActivity[], second = 10, epoch = "f_1"): N
 export const worker = (items: WorkerActivity[], second = 10): News => ({
   ...{ type: "worker", epoch: "f_2", items, missed: 0, at: T0 + second * 1_000 },
   sandboxes: [
-    { id: ANN, phase: "warm", agent: "busy", turns: 1 },
-    { id: BOB, phase: "parked", agent: "warm", turns: 0 },
+    { id: ANN, phase: "warm", agent: "busy", turns: 1, usedAt: 0 },
+    { id: BOB, phase: "parked", agent: "warm", turns: 0, usedAt: 0 },
   ],
 });
 export const launcher = (second = 10): News => ({

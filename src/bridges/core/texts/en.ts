@@ -97,6 +97,7 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   "agent-refused":
     "Your agent refused to start on this. Please try again, or start a fresh conversation with /new.",
   "agent-crashed": "Your agent stopped unexpectedly. It starts afresh with your next message.",
+  "agent-off": "Your agent has been switched off by its operator. Please ask them to start it again.",
   "agent-stopped": "Your agent was stopped while it worked on this. It starts afresh with your next message.",
   "agent-start": "Your agent could not be started. Please try again in a minute.",
   "agent-start-failed": "Your agent could not be started. Please try again in a minute.",
