@@ -2,6 +2,7 @@
  * What each key does to the screen, and what it asks for. Pure; the table is docs/openshell.md's. A key decides only about
  * the card that has been on the screen long enough to be read: one that came up the moment before is not meant.
  */
+import type { ApprovalRecord } from "../../store/index.ts";
 import { chosenIndex, linesOf } from "./lines.ts";
 import { currentCard, type Notice, PANES, type Pane, type State, withQuestion } from "./state.ts";
 
@@ -136,9 +137,16 @@ function decide(state: State, verb: "once" | "session" | "always" | "deny"): Ste
   if (state.now - state.question.since < READ_MS)
     return { state: told(state, "a new question came up just now: read it, then press again", "warn") };
   if (state.deciding === card.approvalId) return { state: told(state, "your answer is on its way", "warn") };
+  if (!offered(card, verb))
+    return { state: told(state, "a command can be allowed once, not for longer", "warn") };
   // Something is wrong with this destination: a rule for good is asked about once more, as in the chats.
   if (verb === "always" && card.risks.length > 0) return { state: { ...state, confirming: card.approvalId } };
   return sent(state, card.approvalId, verb);
+}
+
+/** A command inside the sandbox has no session, and Always only where OpenClaw offers it. */
+function offered({ command }: ApprovalRecord, verb: "once" | "session" | "always" | "deny"): boolean {
+  return !command || verb === "once" || verb === "deny" || (verb === "always" && command.always);
 }
 
 function confirm(state: State, key: Key): Step {

@@ -102,6 +102,14 @@ function approvalLine(record: ApprovalRecord, now: number): Line {
 
 function approvalDetail(state: State, record: ApprovalRecord): Row["detail"] {
   const { facts, risks, says, attempts, held, decideUntil, approvalId } = record;
+  if (record.command)
+    return [
+      ["Sandbox", shown(nameOf(state, record.principal), 64)],
+      ["Command", shown(record.command.line, 2_000)],
+      ["Directory", shown(record.command.cwd, 256)],
+      ["Means", "it runs inside the sandbox; nothing outside is opened"],
+      ["Approval", approvalId],
+    ];
   return [
     ["Sandbox", shown(nameOf(state, record.principal), 64)],
     ["Destination", destinationOf(record)],

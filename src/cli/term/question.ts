@@ -32,7 +32,26 @@ export function Question({ state, width, lines, borders }: QuestionProps): React
   return h(Box, { flexDirection: "column", height: lines }, ...texts.slice(0, lines));
 }
 
+/** OpenClaw's own question before a command: no boundary, and the sandbox's words. */
+function commandTexts(
+  state: State,
+  card: ApprovalRecord,
+  command: NonNullable<ApprovalRecord["command"]>,
+  room: number,
+): ReactElement[] {
+  const strong = { bold: true, color: "yellow" };
+  const letters = command.always ? "y/n/a" : "y/n";
+  const meaning = `# y=allow once, n=deny${command.always ? ", a=add permanently" : ""}`;
+  return [
+    line("asked", h(Text, strong, "[OpenShell] Agent asks to run a command inside the sandbox:")),
+    line("command", h(Text, { bold: true }, shown(command.line, Math.max(10, room)))),
+    line("allow", h(Text, { bold: true }, `Allow? [${letters}]:  `), toned(meaning, "dim")),
+    line("about", toned(`${shown(nameOf(state, card.principal), 24)} · in ${shown(command.cwd, 80)}`, "dim")),
+  ];
+}
+
 function textsOf(state: State, card: ApprovalRecord, room: number): ReactElement[] {
+  if (card.command) return commandTexts(state, card, card.command, room);
   const { facts, held, attempts, risks, says, holding } = card;
   const strong = { bold: true, color: "yellow" };
   const oneLine = room - ASKED.length - 6 >= LEAST_ROOM;

@@ -82,6 +82,26 @@ describe("decisions", () => {
     );
     assert.equal(press(read(other), keyOf("y")).effect, undefined, "it was answered elsewhere");
   });
+  it("about a command: once and never, for good only where that is offered, no session", () => {
+    const asks = (always: boolean) =>
+      read(
+        after([
+          gateway([
+            {
+              kind: "approval",
+              at: T0,
+              record: card("c", {
+                command: { line: "rm -rf build", cwd: "/home/sandbox/workspace", always },
+              }),
+            },
+          ]),
+        ]),
+      );
+    const verbs = (always: boolean) =>
+      ["y", "n", "a", "s"].map((key) => press(asks(always), keyOf(key)).effect?.do ?? "none").join(" ");
+    assert.equal(verbs(false), "decide decide none none");
+    assert.equal(verbs(true), "decide decide decide none");
+  });
   it("are about the chosen card", () => {
     const two = after([
       gateway(

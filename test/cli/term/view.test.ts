@@ -41,6 +41,29 @@ const SCREENS: [name: string, state: () => State, columns: number, rows: number]
   ["detail-80x24", () => typed(quiet(), "g", "enter"), 80, 24],
   ["filter-80x24", () => typed(quiet(), "/", "c", "u", "r", "l"), 80, 24],
   [
+    "command-80x24",
+    () =>
+      after([
+        launcher(),
+        worker([]),
+        gateway([
+          {
+            kind: "approval",
+            at: T0,
+            record: card("c", {
+              command: {
+                line: "rm -rf build \u001b[2J&& make",
+                cwd: "/home/sandbox/workspace",
+                always: false,
+              },
+            }),
+          },
+        ]),
+      ]),
+    80,
+    24,
+  ],
+  [
     "risky-80x24",
     () =>
       typed(
