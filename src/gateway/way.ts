@@ -125,6 +125,7 @@ const RECORDED: Record<string, NoteKind> = {
   "policy.set": "policy.revision",
   "policy.update": "policy.revision",
   "policy.rollback": "policy.revision",
+  "policy.delete": "policy.revision",
   "policy.preset.add": "policy.revision",
   "policy.preset.remove": "policy.revision",
   "credentials.add": "credential.added",

@@ -61,7 +61,7 @@ async function showLogs(options: LogsOptions): Promise<void> {
 }
 
 /** `nemoclaw.5.jsonl` … `nemoclaw.1.jsonl`, `nemoclaw.jsonl`. @throws Fault when there is no log yet. */
-function filesOldestFirst(directory: string): string[] {
+export function filesOldestFirst(directory: string): string[] {
   let names: string[];
   try {
     names = readdirSync(directory).filter((name) => /^nemoclaw(\.\d+)?\.jsonl$/.test(name));
@@ -78,7 +78,7 @@ function filesOldestFirst(directory: string): string[] {
 }
 
 /** Prints what is appended; a file that became shorter was rotated and is read from its start. */
-function follow(file: string, show: (line: string) => void): void {
+export function follow(file: string, show: (line: string) => void): void {
   let position = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   let rest = "";
   let reading = Promise.resolve();

@@ -58,10 +58,13 @@ export function approvalMethods(approvals: Approvals, store: ApprovalPort): Admi
       z.strictObject({
         id: ApprovalId.or(z.string().min(5).max(24)),
         verb: z.enum(["once", "session", "always", "deny"]),
+        /** Why, for the audit. */
+        reason: z.string().max(256).optional(),
       }),
-      async ({ id, verb }) => {
+      async ({ id, verb, reason }) => {
         const record = await find(id);
-        return approvals.decide(record.principal, record.approvalId, STATES[verb], OPERATOR);
+        const verdict = { state: STATES[verb], by: OPERATOR, ...(reason === undefined ? {} : { reason }) };
+        return approvals.decide(record.principal, record.approvalId, verdict);
       },
     ),
     "rules.list": adminMethod(which, async ({ sandbox }) => {

@@ -135,15 +135,14 @@ export class Approvals {
   async decide(
     principal: string,
     approvalId: string,
-    state: Verdict["state"],
-    by: Decider,
+    verdict: Verdict,
   ): Promise<{ kind: TapOutcome["kind"]; record: ApprovalRecord } | undefined> {
     const record = await this.#options.store.get(principal, approvalId);
     if (!record) return undefined;
     if (record.state === "pending" && record.epoch !== this.epoch)
       await this.of(principal).desk.expire(record);
-    if (!offered(record, state)) return { kind: "gone", record };
-    const decided = await this.#carryOut(record, { state, by });
+    if (!offered(record, verdict.state)) return { kind: "gone", record };
+    const decided = await this.#carryOut(record, verdict);
     return decided && { kind: decidedKind(decided), record: decided.record };
   }
 
@@ -253,6 +252,7 @@ export class Approvals {
         state: decided.record.state,
         decidedBy: nameOf(verdict.by),
         released: decided.released,
+        reason: verdict.reason,
       });
     }
     // Who was held goes on already; the next connection must find grant or rule.

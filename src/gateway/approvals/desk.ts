@@ -49,6 +49,8 @@ export interface DeskDeps {
 export interface Verdict {
   readonly state: Exclude<ApprovalState, "pending" | "expired" | "cancelled">;
   readonly by: Decider;
+  /** Why, for the audit. */
+  readonly reason?: string;
 }
 
 type Opening = { kind: "held"; held: Held } | { kind: "answer"; outcome: HoldOutcome };

@@ -35,7 +35,10 @@ Examples:
   openshell policy apply -f custom-policy.yaml              for all sandboxes
   openshell policy update my-agent --add-endpoint api.example.com:443:read-only
   openshell policy get my-agent --full
-  openshell policy rollback my-agent --rev 2`,
+  openshell policy rollback my-agent --rev 2
+  openshell policy delete my-agent --wait                   its own rules and presets end
+
+Exit codes: 0 done · 1 refused or not loaded · 2 wrong usage · 3 not running · 124 not loaded in time (--wait)`,
     );
   for (const command of [
     setCommand("set"),
@@ -44,9 +47,26 @@ Examples:
     getCommand(),
     listCommand(),
     rollbackCommand(),
+    deleteCommand(),
   ])
     group.addCommand(command.exitOverride());
   return group;
+}
+
+function deleteCommand(): Command {
+  const command = new Command("delete")
+    .description(
+      "take a policy and its presets back: the default (or, of the default, the product's own) holds then",
+    )
+    .addArgument(sandboxArgument())
+    .option("--global", "the default policy");
+  return withSubmitOptions(command).action(
+    async (sandbox: string | undefined, options: SubmitOptions & { global?: boolean }) => {
+      if ((sandbox === undefined) === (options.global !== true))
+        throw new Fault({ code: "usage", message: "whose policy? Name a sandbox, or say --global" });
+      await submit("policy.delete", resolveTarget(sandbox, options), {}, options);
+    },
+  );
 }
 
 const collect = (value: string, all: string[]) => [...all, value];

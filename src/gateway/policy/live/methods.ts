@@ -59,6 +59,17 @@ export function policyMethods(desk: PolicyDesk): AdminMethods {
     "policy.rollback": adminMethod(z.strictObject({ target, rev, dryRun, ...author }), (given) =>
       desk.rollback(given.target, given.rev, optionsOf(given)),
     ),
+    "policy.delete": adminMethod(z.strictObject({ target, dryRun, ...author }), (given) =>
+      desk.change(
+        given.target,
+        () => ({
+          file: "policy.yaml",
+          text: given.target === DEFAULT_TARGET ? desk.book.base.source.text : BLANK_POLICY,
+          presets: [],
+        }),
+        optionsOf(given),
+      ),
+    ),
     "policy.presets": adminMethod(z.strictObject({ target }), (given) => presetsOf(desk, given.target)),
     "policy.preset.add": adminMethod(
       z.strictObject({ target, preset: PolicyPreset, dryRun, ...author }),
