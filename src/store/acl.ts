@@ -167,10 +167,12 @@ const RIGHTS: Record<RedisRole, Rights> = {
     commands: [...HANDSHAKE, "get", "set"],
   },
   operator: {
-    keys: ["~nc:{p:*}:profile", "%R~nc:*", "%R~{nc:q:*}:*"],
+    // Of the queues it only writes wishes: that no turn begins, and that a failed one is handed in again.
+    keys: ["~nc:{p:*}:profile", "~nc:{h:*}:paused", "~nc:{h:*}:retries", "%R~nc:*", "%R~{nc:q:*}:*"],
     channels: [],
     commands: [
       ...HANDSHAKE,
+      ...["del", "rpush"],
       "get",
       "set",
       "hget",

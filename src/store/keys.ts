@@ -43,7 +43,10 @@ export const keys = {
     waiting: (id: string) => p(id, "waiting"),
     /** HASH turnId → TurnContext JSON for the gateway. */
     turns: (id: string) => p(id, "turns"),
-    /** HASH `<day>:input|output|micros|calls|estimated` and `<day>:<model>:input|output|micros|calls`. */
+    /**
+     * HASH `<day>:input|output|micros|calls|estimated` and `<day>:<model>:input|output|micros|calls`; `last`: when the
+     * last call was billed (ms).
+     */
     usage: (id: string) => p(id, "usage"),
     /** HASH reservation id → `<tokens>:<micros>:<at>`. */
     reserved: (id: string) => p(id, "reserved"),
@@ -74,6 +77,10 @@ export const keys = {
     /** ZSET principal → mark number: whose sandboxes of this host asked for approvals, to be found after a crash. */
     asked: (host: string) => h(host, "asked"),
     askedMarks: (host: string) => h(host, "asked:marks"),
+    /** STRING (Pause JSON): the operator wants no new turns on this host. */
+    paused: (host: string) => h(host, "paused"),
+    /** LIST of RetryWish JSON: failed turns that the operator wants handed in again. The worker takes them. */
+    retries: (host: string) => h(host, "retries"),
     /** STRING with TTL: the worker that acts on this host. */
     alive: (host: string) => h(host, "alive"),
   },

@@ -14,6 +14,7 @@ import { doorbell } from "./doorbell.ts";
 import { assertDurable, checkDurability } from "./durability.ts";
 import { hostLease } from "./host.ts";
 import { ingress } from "./ingress.ts";
+import { type OperatorPort, operator, type WishPort, wishes } from "./operator.ts";
 import { outbox } from "./outbox.ts";
 import { policies } from "./policies.ts";
 import type {
@@ -64,6 +65,10 @@ export interface Store {
   readonly profiles: ProfilePort;
   readonly usage: UsagePort;
   readonly policies: PolicyStorePort;
+  /** For the operator's commands. */
+  readonly operator: OperatorPort;
+  /** For the worker: what the operator's commands want. */
+  readonly wishes: WishPort;
   /** Resolves once Redis answers and holds data that we can read; rejects with a Fault. Default: waits 10 s. */
   ready(timeoutMs?: number): Promise<void>;
   /** True while Redis answers, within 2 s. */
@@ -103,6 +108,8 @@ export function openStore(options: StoreOptions): Store {
     sockets: (id) => sockets(connection, id),
     usage: usage(connection),
     policies: policies(connection),
+    operator: operator(connection, options.hostId),
+    wishes: wishes(connection, options.hostId),
     async ready(timeoutMs = 10_000) {
       for (const until = performance.now() + timeoutMs; ; await sleep(20)) {
         try {

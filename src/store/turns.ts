@@ -29,7 +29,7 @@ const Take = z.union([
 ]);
 
 /** A turn as its hash stores it. */
-function turnOf(flat: unknown): TurnRecord {
+export function turnOf(flat: unknown): TurnRecord {
   const f = fieldsOf(checked(Fields, flat, "turn"));
   const core = parsed(Core, f["core"] ?? "", "turn");
   const number = (name: string) => Number(f[name] ?? 0);

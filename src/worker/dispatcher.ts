@@ -19,6 +19,8 @@ export interface DispatchDeps {
   maxClaimed: number;
   /** This worker may act for its host now. */
   acting(): boolean;
+  /** The operator wants no new turns; unfinished ones go on. */
+  paused(): boolean;
   /** `fresh`: claimed as a new turn, not recovered. */
   run(turn: TurnRecord, askedAt: number, fresh: boolean): TurnRun;
   /** Life of the principal's agent if it could take a turn at once, else "". */
@@ -132,6 +134,7 @@ export class Dispatcher {
     if (this.#runs.has(conversation) || !this.#mayClaim()) return;
     const { turns, owner, log } = this.#deps;
     try {
+      if (this.#deps.paused() && !(await turns.get(conversation))) return;
       let askedAt = performance.now();
       let result = await this.#claimOnce(conversation);
       if (result.kind === "busy") {

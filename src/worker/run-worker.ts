@@ -14,9 +14,11 @@ import type {
   CommandAskPort,
   DoorbellPort,
   HostPort,
+  IngressPort,
   ProfilePort,
   TurnContextPort,
   TurnPort,
+  WishPort,
 } from "../store/index.ts";
 import { Activity } from "./activity.ts";
 import { ColdGate } from "./cold-gate.ts";
@@ -33,6 +35,7 @@ import { sandboxSpec } from "./profile-spec.ts";
 import { Sandboxes } from "./sandboxes.ts";
 import { SwitchedOff } from "./switched-off.ts";
 import { TurnRun } from "./turn-runner.ts";
+import { Wishes } from "./wishes.ts";
 
 /** The parts of the store that a worker uses; `Store` fits. */
 export interface WorkerStore {
@@ -43,6 +46,8 @@ export interface WorkerStore {
   approvals: Pick<ApprovalPort, "list" | "get">;
   commandAsks: CommandAskPort;
   profiles: ProfilePort;
+  wishes: WishPort;
+  ingress(bridge: string): Pick<IngressPort, "accept">;
 }
 
 /** What a worker needs. */
@@ -102,6 +107,11 @@ export function runWorker(options: WorkerOptions): RunningWorker {
         });
     },
   });
+  const wishes = new Wishes({
+    ...{ log, wishes: store.wishes, turns: store.turns },
+    ingress: (bridge) => store.ingress(bridge),
+    acting: () => lease.held(),
+  });
   const dispatcher = new Dispatcher({
     log,
     turns: store.turns,
@@ -109,6 +119,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     hostId,
     maxClaimed: config.maxClaimed,
     acting: () => lease.held(),
+    paused: () => wishes.paused,
     run: (turn, askedAt, fresh) => {
       const sandbox = acting?.sandboxes.of(turn.principal);
       if (!sandbox) throw new Error("claimed while standing by");
@@ -157,6 +168,8 @@ export function runWorker(options: WorkerOptions): RunningWorker {
       now: () => sandboxes.now(),
       looked: () => sandboxes.watchFiles(),
     });
+    await wishes.first();
+    wishes.start();
     dispatcher.open();
     acting.undo.push(
       await store.turns.onCancelHint((conversation) => dispatcher.cancelHint(conversation)),
@@ -172,6 +185,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     if (!acting) return;
     const { hub, sandboxes, undo } = acting;
     acting = undefined;
+    wishes.stop();
     dispatcher.stopClaims();
     dispatcher.detachAll();
     await activity.close();

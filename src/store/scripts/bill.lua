@@ -14,11 +14,12 @@ for _, prefix in ipairs({ today .. ":", today .. ":" .. ARGV[2] .. ":" }) do
   redis.call("HINCRBY", KEYS[1], prefix .. "calls", 1)
 end
 redis.call("HINCRBY", KEYS[1], today .. ":estimated", ARGV[6])
+redis.call("HSET", KEYS[1], "last", at)
 if redis.call("HGET", KEYS[1], "swept") ~= today then
   redis.call("HSET", KEYS[1], "swept", today)
   local oldest = day(at - ARGV[7])
   for _, field in ipairs(redis.call("HKEYS", KEYS[1])) do
-    if field ~= "swept" and string.sub(field, 1, 10) < oldest then redis.call("HDEL", KEYS[1], field) end
+    if field ~= "swept" and field ~= "last" and string.sub(field, 1, 10) < oldest then redis.call("HDEL", KEYS[1], field) end
   end
 end
 return 1
