@@ -6,7 +6,7 @@ type Row = Record<string, unknown>;
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 
 /** Text without anything that a terminal would obey. */
-function visible(value: unknown): string {
+export function visible(value: unknown): string {
   return String(value).replace(UNSAFE, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 }
 

@@ -7,14 +7,18 @@ import { approvalsCommand, rulesCommand } from "./commands/approvals.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { inferenceCommand } from "./commands/inference.ts";
+import { listCommand, useCommand } from "./commands/list.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { onboardCommand } from "./commands/onboard.ts";
 import { policyCommand } from "./commands/policy.ts";
 import { policyAddCommand, policyListCommand, policyRemoveCommand } from "./commands/policy-presets.ts";
+import { queueCommand } from "./commands/queue.ts";
 import { reloadCommand } from "./commands/reload.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { stopCommand } from "./commands/stop.ts";
+import { usageCommand } from "./commands/usage.ts";
 import { askGateway } from "./policy/target.ts";
 import { version } from "./version.ts";
 
@@ -48,6 +52,8 @@ The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a u
     onboardCommand(() => commandNames(program)),
     startCommand(),
     statusCommand(),
+    listCommand(),
+    useCommand(),
     logsCommand(),
     auditCommand(),
     stopCommand(),
@@ -60,6 +66,9 @@ The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a u
     approvalsCommand(),
     rulesCommand(),
     credentialsCommand(askGateway),
+    inferenceCommand(),
+    queueCommand(),
+    usageCommand(),
   ])
     program.addCommand(command.exitOverride());
   return program;

@@ -33,6 +33,8 @@ export interface Paths {
   runtime: string;
   consoleSocket: string;
   status: string;
+  /** Where the running service's Redis is, without a password; for the operator's commands. */
+  redisAccess: string;
   logs: string;
   audit: string;
   uids: string;
@@ -81,6 +83,7 @@ export function pathsOf(home: string): Paths {
     runtime: at("runtime"),
     consoleSocket: at("run", "console", "console.sock"),
     status: at("run", "status.sock"),
+    redisAccess: at("run", "redis-access.json"),
     logs: at("logs"),
     audit: at("audit"),
     uids: at("uids.json"),

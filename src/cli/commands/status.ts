@@ -1,8 +1,9 @@
 /** `nemoclaw status`: what runs and how it is, or the table of time limits. */
 import { Command } from "commander";
-import { homeFrom, pathsOf } from "../../lib/paths.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
-import { askControl, type ServiceStatus } from "../supervisor/control.ts";
+import type { StatusWithWork } from "../operator/status.ts";
+import { columns, counted } from "../operator/table.ts";
+import type { ServiceStatus } from "../supervisor/control.ts";
 
 /** The subcommand. */
 export function statusCommand(): Command {
@@ -20,9 +21,9 @@ export function statusCommand(): Command {
         console.log(options.json ? JSON.stringify(TIMEOUTS) : timeoutTable());
         return;
       }
-      const paths = pathsOf(options.home ?? homeFrom(process.env));
-      const status = await askControl<ServiceStatus>(paths.status, { op: "status" });
-      console.log(options.json ? JSON.stringify(status) : describeStatus(status));
+      const { statusWithWork } = await import("../operator/status.ts");
+      const status = await statusWithWork(options);
+      console.log(options.json ? JSON.stringify(status) : `${describeStatus(status)}\n${workText(status)}`);
     });
 }
 
@@ -31,14 +32,39 @@ function timeoutTable(): string {
     name,
     ms < 1_000 ? `${ms} ms` : ms < 120_000 ? `${ms / 1_000} s` : `${ms / 60_000} min`,
   ]);
-  return table(rows);
+  return columns(rows, "  ");
+}
+
+/** Sandboxes, queue and open questions. Pure. */
+export function workText({ sandboxes, queue, approvals }: StatusWithWork): string {
+  const unknown = (what: string | undefined) => `unknown: ${what ?? "no answer"}`;
+  const states = Object.entries(Object.groupBy(sandboxes, ({ state }) => state));
+  const rows = [
+    [
+      "Sandboxes",
+      `${sandboxes.length} (${states.map(([state, some]) => `${some?.length} ${state}`).join(", ")}); nemoclaw list`,
+    ],
+    [
+      "Queue",
+      "trouble" in queue
+        ? unknown(queue.trouble)
+        : `${counted(queue.waiting, "message")} waiting, ${counted(queue.running, "turn")} running${queue.paused ? "; NEW TURNS ARE PAUSED" : ""}`,
+    ],
+    [
+      "Approvals",
+      "trouble" in approvals
+        ? unknown(approvals.trouble)
+        : `${approvals.open} open${approvals.open > 0 ? "; nemoclaw approvals list" : ""}`,
+    ],
+  ];
+  return `\n${columns(rows)}`;
 }
 
 /** The status as text. */
 export function describeStatus(status: ServiceStatus): string {
   const { redis } = status;
   const services = status.services.map(({ name, state, pid, restarts, trouble, facts }) => [
-    name,
+    `${state === "ready" ? "●" : "○"} ${name}`,
     state,
     pid ? `pid ${pid}` : "",
     restarts ? `${restarts} restarts` : "",
@@ -54,17 +80,9 @@ export function describeStatus(status: ServiceStatus): string {
     `home   ${status.home}`,
     `redis  ${redis.where}${redis.pid ? `, pid ${redis.pid}` : ""}${redis.adopted ? ", taken over" : ""}`,
     "",
-    table(services),
+    columns(services, "  "),
     "",
-    ...(layers.length ? ["Protections of the sandboxes:", table(layers)] : []),
+    ...(layers.length ? ["Protections of the sandboxes:", columns(layers, "  ")] : []),
     ...(status.warnings.length ? ["", ...status.warnings.map((warning) => `! ${warning}`)] : []),
   ].join("\n");
-}
-
-/** Columns padded to their widest cell. */
-function table(rows: string[][]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows
-    .map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd())
-    .join("\n");
 }

@@ -25,7 +25,7 @@ export interface KnownSandbox {
   named: boolean;
   /** As the launcher last recorded it; undefined before the first start. */
   state?: "stopped" | "running" | "parked";
-  /** `provider/model`, as the agent was told last. */
+  /** `provider/model`: what config.yaml gives it, else what its agent was told last. */
   model?: string;
 }
 
@@ -44,10 +44,11 @@ export function onboardedId(name: string): string {
 
 /** All of them; the default first, then by name. Unreadable parts are left out: `doctor` speaks of them. */
 export function knownSandboxes(paths: Paths): { sandboxes: KnownSandbox[]; default: string } {
-  const { names, chosen } = onboarded(paths);
+  const { names, chosen, general } = onboarded(paths);
   const records = recorded(paths);
   const found = new Map<string, KnownSandbox>();
-  for (const [name, id] of names) found.set(id, { id, name, operators: true, named: true });
+  for (const [name, { id, model = general }] of names)
+    found.set(id, { id, name, operators: true, named: true, ...(model ? { model } : {}) });
   if (!found.has(OPERATOR_PRINCIPAL) && !names.has(FIRST_SANDBOX))
     found.set(OPERATOR_PRINCIPAL, {
       ...{ id: OPERATOR_PRINCIPAL, name: FIRST_SANDBOX },
@@ -57,8 +58,8 @@ export function knownSandboxes(paths: Paths): { sandboxes: KnownSandbox[]; defau
     const known = found.get(id);
     found.set(id, {
       ...{ id, name, operators: false, named: false },
-      ...known,
       ...{ state, model: agent.model },
+      ...known,
     });
   }
   const all = [...found.values()];
@@ -89,24 +90,43 @@ export function findSandbox(home: string, name: string): KnownSandbox {
   });
 }
 
-/** What config.yaml says: names with ids, and the chosen default. A broken file is nobody's business here. */
-function onboarded(paths: Paths): { names: Map<string, string>; chosen: string | undefined } {
-  const names = new Map<string, string>();
+/** A sandbox of config.yaml. */
+interface Named {
+  id: string;
+  /** `provider/model`, where it says so. */
+  model?: string | undefined;
+}
+
+const Model = z.object({ provider: z.string(), model: z.string().optional() }).optional().catch(undefined);
+const Onboarded = z.object({
+  sandboxes: z
+    .record(z.string(), z.looseObject({ id: z.string().optional() }).nullable().catch({}))
+    .catch({})
+    .default({}),
+  defaultSandbox: z.string().optional().catch(undefined),
+  inference: z.looseObject({ default: Model }).optional().catch(undefined),
+});
+
+const modelText = (given: z.infer<typeof Model>): string | undefined =>
+  given?.model === undefined ? undefined : `${given.provider}/${given.model}`;
+
+/** What config.yaml says: names, the chosen default, everybody's model. A broken file is nobody's business here. */
+function onboarded(paths: Paths): {
+  names: Map<string, Named>;
+  chosen: string | undefined;
+  general: string | undefined;
+} {
+  const names = new Map<string, Named>();
   let value: unknown;
   try {
     value = readYaml(paths.config, readFileSync(paths.config, "utf8")).value;
   } catch {
-    return { names, chosen: undefined };
+    return { names, chosen: undefined, general: undefined };
   }
-  const { sandboxes, defaultSandbox } = z
-    .object({
-      sandboxes: z.record(z.string(), z.object({ id: z.string().optional() }).nullable()).catch({}),
-      defaultSandbox: z.string().optional().catch(undefined),
-    })
-    .parse({ sandboxes: {}, ...(value as object) });
+  const { sandboxes, defaultSandbox, inference } = Onboarded.parse(value);
   for (const [name, settings] of Object.entries(sandboxes))
-    names.set(name, settings?.id ?? onboardedId(name));
-  return { names, chosen: defaultSandbox };
+    names.set(name, { id: settings?.id ?? onboardedId(name), model: modelText(Model.parse(settings ?? {})) });
+  return { names, chosen: defaultSandbox, general: modelText(inference?.default) };
 }
 
 function recorded(paths: Paths): z.infer<typeof Recorded>[] {

@@ -31,6 +31,7 @@ export async function openOperatorStore(
   { url, username = "operator" }: RedisAccess,
   hostId: string,
   logger: Logger,
+  readyMs?: number,
 ): Promise<Store> {
   const password = readSecret(join(paths.secrets("operator"), REDIS_PASSWORD));
   const store = openStore({
@@ -39,7 +40,7 @@ export async function openOperatorStore(
     ...{ name: "operator", hostId, logger },
   });
   try {
-    await store.ready();
+    await store.ready(readyMs);
     return store;
   } catch (error) {
     await store.close();

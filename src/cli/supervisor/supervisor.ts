@@ -2,6 +2,7 @@
  * Runs the whole service on one machine: Redis first, then each process in order, each restarted when it dies; ends them
  * in order. Holds the home's lock while it lives. Does no work of the service itself.
  */
+import { writeFileSync } from "node:fs";
 import type { Server } from "node:net";
 import { dirname, join } from "node:path";
 import { describeError } from "../../lib/errors.ts";
@@ -158,6 +159,7 @@ export class Supervisor {
       startRedis(this.#installation, this.#logger),
     ]);
     this.#redis = redis;
+    writeFileSync(paths.redisAccess, JSON.stringify(redis.access), { mode: 0o600 });
     this.#progress(`· Redis ${redis.adopted ? "found running" : "started"}`);
     this.#runtime = { node, ...runtime };
     await this.#syncProfiles();
