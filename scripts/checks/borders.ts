@@ -16,6 +16,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "src/worker": ["src/store", "src/sandbox"],
   "src/bridges/core": ["src/store"],
   "src/bridges/telegram": ["src/store", "src/bridges/core"],
+  "src/bridges/discord": ["src/store", "src/bridges/core"],
   "src/bridges/console": ["src/store", "src/bridges/core"],
   "src/cli": [
     "src/store",
@@ -24,6 +25,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     "src/worker",
     "src/bridges/core",
     "src/bridges/telegram",
+    "src/bridges/discord",
     "src/bridges/console",
   ],
 };
@@ -31,6 +33,8 @@ const MAY_IMPORT: Record<string, string[]> = {
 /** Library → the only folders that may import it. A library that is not named here is free. */
 const ONLY_IN: Record<string, string[]> = {
   grammy: ["src/bridges/telegram"],
+  "discord.js": ["src/bridges/discord"],
+  "@discordjs/ws": ["src/bridges/discord"],
   bullmq: ["src/store"],
   ioredis: ["src/store"],
   commander: ["src/cli"],

@@ -60,7 +60,7 @@ export type AllowList = ReadonlySet<string>;
 export function parseAllowList(value: string | undefined, setting: string): AllowList {
   const items = (value ?? "").split(/[\s,]+/).filter(Boolean);
   for (const item of items) {
-    if (!/^[1-9][0-9]{0,15}$/.test(item)) {
+    if (!/^[1-9][0-9]{0,19}$/.test(item)) {
       throw new Fault({
         code: "allowlist-invalid",
         message: `${setting} holds "${item.slice(0, 40)}", which is no numeric user id`,

@@ -20,7 +20,7 @@ export { COMMAND_TABLE, type Command, commandMenu, commandOfData, type MenuEntry
 export { BridgeCore, type BridgeStore, bridgeStoreOf, type StoreForBridges } from "./core.ts";
 export { handleInbound, type InboundDeps, type InboundMessage, type InboundOutcome } from "./inbound.ts";
 export { type Blocks, parseMarkdown } from "./markdown/parse.ts";
-export { listMarker, plainText } from "./markdown/plain.ts";
+export { listMarker, plainInline, plainText } from "./markdown/plain.ts";
 export { tableLines } from "./markdown/table.ts";
 export { pause } from "./pause.ts";
 export type {

@@ -121,7 +121,7 @@ async function serve(bot: FakeBot, request: IncomingMessage, response: ServerRes
   if (url.pathname.startsWith("/attachments/")) return download(bot, url.pathname, response);
   const version = /^(?:\/api)?\/v(\d+)(\/.*)$/.exec(url.pathname);
   if (version?.[1] !== "10") return reply(response, 404, { message: "404: Not Found", code: 0 });
-  await call(bot, { path: version[2]!, url, request, bytes, response });
+  await call(bot, { path: decodeURIComponent(version[2]!), url, request, bytes, response });
 }
 
 function control(bot: FakeBot, action: string, body: Buffer, response: ServerResponse): void {

@@ -72,6 +72,7 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   "stranger-closed":
     "Hello! Nobody has been let in to this bot yet.\n\nYour user id is `{id}`. If you run this bot, put the id into TELEGRAM\\_ALLOWED\\_USERS and start it again.",
   "private-only": "I only answer in private chats.",
+  "not-here": "I don't answer this here.",
   "text-only": "I can only read text so far. Please write your message as text.",
   "not-accepted": "Your message could not be accepted. Please send it again.",
   "too-long": "This message is too long: at most {limit} KB of text, please. You could split it.",
@@ -129,6 +130,7 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   "answer-not-shown": "⚠️ The answer is there, but this chat refuses to show it.",
 
   // Buttons and status lines
+  "button.stop": "Stop",
   "button.retry": "Try again",
   "retry.accepted": "Trying again",
   "retry.gone": "This is too old to be repeated. Please send the message again.",
