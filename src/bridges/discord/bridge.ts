@@ -19,10 +19,11 @@ import {
   handleInbound,
   type InboundMessage,
   type InboundOutcome,
+  type Offers,
   parseMarkdown,
   pause,
   type StoreForBridges,
-  sentence,
+  wordsOf,
 } from "../core/index.ts";
 import { DiscordApi } from "./api.ts";
 import { Channels, type Done } from "./channels.ts";
@@ -44,6 +45,8 @@ export interface DiscordOptions {
   apiRoot?: string;
   /** Ids that are let in, where `admit` is absent; `parseAllowList` reads the setting. */
   allowedUsers: AllowList;
+  /** What commands may choose from. */
+  offers?: Offers;
   /** Who is let in, and whose agent they talk to. */
   admit?: Admit;
   store: StoreForBridges & Pick<Store, "sockets">;
@@ -314,18 +317,9 @@ class Bridge {
   }
 
   private async command(message: InboundMessage): Promise<InboundOutcome> {
-    const { core, store, platform, name } = this.parts!;
-    return await handleInbound(message, {
-      admit: this.admit,
-      botName: name,
-      ingress: store.ingress,
-      bridge: store.bridge,
-      reply: (to, code, params) => core.reply(to, code, params),
-      show: (to, content) => core.show(to, content),
-      cards: store.cards,
-      supportsButtons: platform.capabilities.supportsButtons,
-      logger: this.options.logger,
-    });
+    const { core, name } = this.parts!;
+    const { offers } = this.options;
+    return await handleInbound(message, core.inboundDeps({ admit: this.admit, botName: name, offers }));
   }
 
   private async press(interaction: Interaction) {
@@ -338,7 +332,7 @@ class Bridge {
   }
 
   private async say(interaction: Interaction, code: string): Promise<void> {
-    await this.tell(interaction, sentence(code));
+    await this.tell(interaction, wordsOf(interaction.message.language).sentence(code));
   }
 
   private async showPress(

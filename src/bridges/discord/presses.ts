@@ -5,7 +5,7 @@
  */
 import { derivedId } from "../../lib/ids.ts";
 import type { IngressPort, TurnPort } from "../../store/index.ts";
-import { type Admit, type Content, handlePress, type PressDeps, phrase, sentence } from "../core/index.ts";
+import { type Admit, type Content, handlePress, type PressDeps, wordsOf } from "../core/index.ts";
 import type { Interaction, Press } from "./inbound.ts";
 
 /** What handling a press needs. */
@@ -31,13 +31,14 @@ export async function handleButton(
   press: Press,
   deps: DiscordPressDeps,
 ): Promise<PressOutcome> {
-  const { conversation, bridge, sender, place } = message;
+  const { conversation, bridge, sender, place, language } = message;
+  const say = wordsOf(language);
   const retry = press.data.startsWith("retry:");
   const admission = await deps.admit({ platform: "discord", conversation, sender, place });
   if (admission.kind !== "admitted") {
     // Not handed to the gateway: who isn't let in any more can't decide as an owner.
     deps.logger.warn({ conversation, presser: sender.id }, "stranger's press refused");
-    return { text: retry ? sentence("retry.not-yours") : phrase("tap.stranger") };
+    return { text: say.phrase(retry ? "retry.not-yours" : "tap.stranger") };
   }
   const { principal } = admission;
   if (retry) return { text: await repeatTurn(message, press.data, principal, deps) };
@@ -47,13 +48,14 @@ export async function handleButton(
       data: press.data,
       platform: "discord",
       presser: sender,
+      language,
       ...{ principal, bridge, conversation },
       message: press.messageId,
       carried: press.carried,
     },
     deps,
   );
-  if (!answer) return { text: phrase("tap.gone") };
+  if (!answer) return { text: say.phrase("tap.gone") };
   const text = SHOWN.has(answer.kind) ? "" : answer.text;
   return answer.list ? { text, list: answer.list } : { text };
 }
@@ -65,14 +67,16 @@ async function repeatTurn(
   principal: string,
   deps: DiscordPressDeps,
 ): Promise<string> {
-  const { conversation, bridge, deliver, sender } = message;
+  const { conversation, bridge, sender, language } = message;
+  const say = wordsOf(language);
+  const deliver = language === undefined ? message.deliver : { ...message.deliver, language };
   const turnId = RETRY.exec(data)?.[1];
-  if (turnId === undefined) return sentence("retry.gone");
+  if (turnId === undefined) return say.phrase("retry.gone");
   const turn = await deps.turns.finished(conversation, turnId);
-  if (turn?.state !== "interrupted") return sentence("retry.gone");
-  if (turn.principal !== principal) return sentence("retry.not-yours");
+  if (turn?.state !== "interrupted") return say.phrase("retry.gone");
+  if (turn.principal !== principal) return say.phrase("retry.not-yours");
   // The key makes a second press, or the same press delivered twice, the same event.
   const updateKey = `retry.${turnId}`;
   await deps.ingress.accept({ conversation, bridge, principal, updateKey, deliver, sender, text: turn.text });
-  return sentence("retry.accepted");
+  return say.phrase("retry.accepted");
 }

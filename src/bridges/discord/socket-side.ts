@@ -6,7 +6,13 @@
 import { Fault } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logging.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
-import { type InboundMessage, type InboundOutcome, type Outcome, pause } from "../core/index.ts";
+import {
+  commandOfData,
+  type InboundMessage,
+  type InboundOutcome,
+  type Outcome,
+  pause,
+} from "../core/index.ts";
 import type { DiscordApi } from "./api.ts";
 import type { Channels } from "./channels.ts";
 import { type Interaction, readInteraction, type Self } from "./inbound.ts";
@@ -183,9 +189,14 @@ export class SocketSide {
 
   private async handle(interaction: Interaction): Promise<void> {
     const { press, message } = interaction;
-    if (press && stoppedTurn(press.data) === undefined)
+    const text = press && (stoppedTurn(press.data) === undefined ? commandOfData(press.data) : "/stop");
+    if (press && text === undefined)
       return await this.deps.showPress(interaction, await this.deps.press(interaction));
-    await this.settle(interaction, await this.deps.command(press ? { ...message, text: "/stop" } : message));
+    // A button that does what a command does: as if its presser had written the command.
+    await this.settle(
+      interaction,
+      await this.deps.command(text === undefined ? message : { ...message, text }),
+    );
   }
 
   /** "Is thinking" must not stay: it becomes the answer, a sentence, or goes away. */

@@ -13,6 +13,7 @@ export const GERMAN: Readonly<Record<string, string>> = {
     "Hallo! Dieser Bot ist privat, und du stehst noch nicht auf seiner Liste.\n\nDeine Benutzer-ID ist `{id}`. Um eingelassen zu werden, schick sie der Person, die diesen Bot betreibt.",
   "stranger-closed":
     "Hallo! Bei diesem Bot ist noch niemand eingelassen.\n\nDeine Benutzer-ID ist `{id}`. Wenn du diesen Bot betreibst, trag die ID in TELEGRAM\\_ALLOWED\\_USERS ein und starte ihn neu.",
+  "not-here": "Darauf antworte ich hier nicht.",
   "private-only": "Ich antworte nur in privaten Chats.",
   "text-only": "Bisher kann ich nur Text lesen. Bitte schreib deine Nachricht als Text.",
   "not-accepted": "Deine Nachricht konnte nicht angenommen werden. Bitte schick sie noch einmal.",
@@ -139,6 +140,7 @@ export const GERMAN: Readonly<Record<string, string>> = {
   "answer-not-shown": "⚠️ Die Antwort ist da, aber dieser Chat weigert sich, sie anzuzeigen.",
 
   // Buttons and status lines
+  "button.stop": "Stopp",
   "button.retry": "Noch einmal",
   "retry.accepted": "Ich versuche es noch einmal",
   "retry.gone": "Das ist zu alt, um es zu wiederholen. Bitte schick die Nachricht noch einmal.",

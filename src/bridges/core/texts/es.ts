@@ -13,6 +13,7 @@ export const SPANISH: Readonly<Record<string, string>> = {
     "¡Hola! Este bot es privado y todavía no estás en su lista.\n\nTu identificador de usuario es `{id}`. Para que te dejen entrar, envíaselo a la persona que administra este bot.",
   "stranger-closed":
     "¡Hola! Todavía no se ha dejado entrar a nadie en este bot.\n\nTu identificador de usuario es `{id}`. Si administras este bot, ponlo en TELEGRAM\\_ALLOWED\\_USERS y reinícialo.",
+  "not-here": "No respondo a esto aquí.",
   "private-only": "Solo respondo en chats privados.",
   "text-only": "Por ahora solo sé leer texto. Escribe tu mensaje como texto, por favor.",
   "not-accepted": "No se pudo aceptar tu mensaje. Envíalo otra vez, por favor.",
@@ -132,6 +133,7 @@ export const SPANISH: Readonly<Record<string, string>> = {
   "answer-not-shown": "⚠️ La respuesta está lista, pero este chat se niega a mostrarla.",
 
   // Buttons and status lines
+  "button.stop": "Parar",
   "button.retry": "Intentar otra vez",
   "retry.accepted": "Lo intento otra vez",
   "retry.gone": "Esto es demasiado antiguo para repetirlo. Envía el mensaje otra vez, por favor.",

@@ -13,6 +13,7 @@ export const FRENCH: Readonly<Record<string, string>> = {
     "Bonjour ! Ce bot est privé et tu n’es pas encore sur sa liste.\n\nTon identifiant est `{id}`. Pour entrer, envoie-le à la personne qui gère ce bot.",
   "stranger-closed":
     "Bonjour ! Personne n’a encore accès à ce bot.\n\nTon identifiant est `{id}`. Si tu gères ce bot, mets-le dans TELEGRAM\\_ALLOWED\\_USERS et redémarre-le.",
+  "not-here": "Je ne réponds pas à cela ici.",
   "private-only": "Je ne réponds que dans les discussions privées.",
   "text-only":
     "Pour l’instant, je ne sais lire que du texte. Écris ton message sous forme de texte, s’il te plaît.",
@@ -135,6 +136,7 @@ export const FRENCH: Readonly<Record<string, string>> = {
   "answer-not-shown": "⚠️ La réponse est là, mais cette discussion refuse de l’afficher.",
 
   // Buttons and status lines
+  "button.stop": "Arrêter",
   "button.retry": "Réessayer",
   "retry.accepted": "Je réessaie",
   "retry.gone": "C’est trop ancien pour être répété. Renvoie le message, s’il te plaît.",
