@@ -6,12 +6,14 @@ import { Fault } from "../../lib/errors.ts";
 import { homeFrom, type Paths, pathsOf } from "../../lib/paths.ts";
 import { say } from "../io.ts";
 import { findSandbox, type KnownSandbox } from "../names/registry.ts";
-import { isHttpUrl, providerName } from "../onboard/given.ts";
+import { isHttpUrl } from "../onboard/given.ts";
 import { askKey, askModel, sayProbe } from "../onboard/model.ts";
 import { storedKey, takeFromEnvironment } from "../onboard/secrets.ts";
 import { plainUi } from "../onboard/ui.ts";
 import type { HomeOption } from "../policy/target.ts";
 import type { Edit } from "../settings/edit.ts";
+import { routeEdits } from "../settings/inference.ts";
+import { providerNamed } from "../settings/providers.ts";
 import { readConfig } from "../settings/read.ts";
 import { makeLayout } from "../supervisor/layout.ts";
 import { writeSecret } from "../supervisor/secrets.ts";
@@ -66,7 +68,7 @@ export async function showInference(
 /** `inference models`. */
 export async function showModels(options: HomeOption & { provider?: string; json?: boolean }): Promise<void> {
   const { paths, inference } = settingsOf(options);
-  const provider = knownProvider(options.provider ?? inference.default.provider);
+  const provider = providerNamed({ name: options.provider ?? inference.default.provider });
   const baseUrl = inference.providers[provider as ProviderName]?.baseUrl;
   const probe = await listModels({ name: provider, baseUrl, key: storedKey(paths, provider) });
   if (probe.kind !== "ok") {
@@ -86,10 +88,10 @@ export async function setInference(options: SetOptions): Promise<void> {
     throw new Fault({ code: "usage", message: "what to change? Say --provider, --model or --endpoint-url" });
   if (options.endpointUrl !== undefined && !isHttpUrl(options.endpointUrl))
     throw new Fault({ code: "usage", message: "--endpoint-url: expected an http or https URL" });
-  const { paths, inference, overridden } = settingsOf(options);
+  const { paths, config, inference, overridden } = settingsOf(options);
   const sandbox = options.sandbox === undefined ? undefined : findSandbox(paths.home, options.sandbox);
   const now = await routeOf(options, paths, inference, sandbox);
-  const provider = knownProvider(options.provider ?? now.provider);
+  const provider = providerNamed({ name: options.provider ?? now.provider });
   const baseUrl =
     options.endpointUrl?.replace(/\/+$/, "") ?? inference.providers[provider as ProviderName]?.baseUrl;
   const fromStdin = options.apiKeyStdin ? (await readAll(process.stdin)).trim() : undefined;
@@ -118,14 +120,9 @@ export async function setInference(options: SetOptions): Promise<void> {
   const address: Edit[] =
     options.endpointUrl === undefined ? [] : [[["inference", "providers", provider, "baseUrl"], baseUrl]];
   if (sandbox === undefined)
-    await changeSettings(paths.home, [...address, ...defaultEdits(paths, { provider, model })]);
+    await changeSettings(paths.home, [...address, ...routeEdits(config, { provider, model }, undefined)]);
   else if (sandbox.operators) {
-    const at = ["sandboxes", sandbox.name];
-    await changeSettings(paths.home, [
-      ...address,
-      [[...at, "provider"], provider],
-      [[...at, "model"], model],
-    ]);
+    await changeSettings(paths.home, [...address, ...onboardedEdits(sandbox.name, { provider, model })]);
   } else {
     if (address.length > 0) await changeSettings(paths.home, address);
     await withStore(options, async ({ profiles }) => {
@@ -138,23 +135,10 @@ export async function setInference(options: SetOptions): Promise<void> {
   if (variable) say(`! ${variable} is set here; a service that is started with it takes that instead`);
 }
 
-/** The default profile is the default sandbox's, where there is one: both are kept the same. */
-function defaultEdits(paths: Paths, route: { provider: string; model: string }): Edit[] {
-  const { config } = readConfig(paths, { env: {} });
-  const chosen = config.defaultSandbox;
-  const edits: Edit[] = [[["inference", "default"], route]];
-  if (chosen !== undefined && config.sandboxes[chosen]?.provider !== undefined)
-    edits.push(
-      [["sandboxes", chosen, "provider"], route.provider],
-      [["sandboxes", chosen, "model"], route.model],
-    );
-  return edits;
-}
-
 function settingsOf(options: HomeOption) {
   const paths = pathsOf(options.home ?? homeFrom(process.env));
   const { config, overridden } = readConfig(paths, { env: process.env });
-  return { paths, overridden, inference: InferenceConfig.parse(config.inference) };
+  return { paths, config, overridden, inference: InferenceConfig.parse(config.inference) };
 }
 
 async function routeOf(
@@ -179,12 +163,8 @@ async function routeOf(
   return own?.provider ? named(own.provider, own.model, `the profile of ${sandbox.name}`) : general;
 }
 
-function knownProvider(text: string): string {
-  const name = providerName(text);
-  if (providerOf(name)) return name;
-  throw new Fault({
-    code: "usage",
-    message: `there is no provider ${text.slice(0, 40)}`,
-    hint: "nemoclaw onboard --help names some; docs/inference.md all",
-  });
-}
+/** One sandbox's own route; my-agent may not be written down yet. */
+const onboardedEdits = (name: string, { provider, model }: { provider: string; model: string }): Edit[] => [
+  [["sandboxes", name, "provider"], provider],
+  [["sandboxes", name, "model"], model],
+];

@@ -2,7 +2,9 @@
  * Everything that `nemoclaw list` says of each sandbox. What the disk knows is always there; the rest comes from the
  * running service, and is left out when it doesn't answer.
  */
-import { homeFrom, pathsOf } from "../../lib/paths.ts";
+import { adminCall } from "../../lib/admin/client.ts";
+import { homeFrom, type Paths, pathsOf } from "../../lib/paths.ts";
+import type { SandboxRow } from "../../worker/index.ts";
 import { type KnownSandbox, knownSandboxes } from "../names/registry.ts";
 import type { HomeOption } from "../policy/target.ts";
 import { withStore } from "./store.ts";
@@ -33,14 +35,19 @@ export interface SandboxList {
   running: boolean;
 }
 
-const STATES = { stopped: "cold", running: "warm", parked: "parked" } as const;
+/** Of sandboxes as the launcher recorded them; without a worker nothing is known of their agents. */
+const RECORDED = { stopped: "cold", running: "warm", parked: "parked" } as const;
+
+/** What doesn't answer by then is left out. */
+const ANSWER_MS = 2_000;
 
 /** Puts it together. */
 export async function listSandboxes(options: HomeOption): Promise<SandboxList> {
   const paths = pathsOf(options.home ?? homeFrom(process.env));
   const known = knownSandboxes(paths);
   const ids = known.sandboxes.map(({ id }) => id);
-  const [uses, presets] = await Promise.all([
+  const [rows, uses, presets] = await Promise.all([
+    workerRows(paths).catch(() => undefined),
     withStore(options, (store) => store.operator.lastUse(ids)).catch(() => undefined),
     presetsOf(paths.adminSocket, ids).catch(() => undefined),
   ]);
@@ -51,8 +58,7 @@ export async function listSandboxes(options: HomeOption): Promise<SandboxList> {
       const policies = presets?.get(one.id);
       return {
         ...{ name: one.name, id: one.id, owner: one.operators ? ("operator" as const) : ("user" as const) },
-        // Without a service nothing runs but what a killed supervisor left; the record says what was last.
-        state: one.state === undefined ? "cold" : STATES[one.state],
+        state: stateOf(one, rows),
         ...modelOf(one),
         ...(policies ? { policies } : {}),
         ...(at === undefined ? {} : { lastUse: new Date(at).toISOString() }),
@@ -62,6 +68,21 @@ export async function listSandboxes(options: HomeOption): Promise<SandboxList> {
   };
 }
 
+/** The worker's view, by id. @throws Fault `service-not-running` */
+export async function workerRows(paths: Paths): Promise<Map<string, SandboxRow>> {
+  const options = { timeoutMs: ANSWER_MS, who: "the worker" };
+  const rows = await adminCall<SandboxRow[]>(paths.workerAdminSocket, "sandbox.list", {}, options);
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Where its agent is: as the worker says, else as the disk says. */
+export function stateOf({ id, state }: KnownSandbox, rows: Map<string, SandboxRow> | undefined): AgentState {
+  const now = rows?.get(id)?.state;
+  if (now === "waking" || now === "warm" || now === "parked" || now === "cold") return now;
+  if (now === "parking") return "warm";
+  return state === undefined ? "cold" : RECORDED[state];
+}
+
 interface Row {
   name: string;
   applied: boolean;
@@ -69,10 +90,9 @@ interface Row {
 }
 
 async function presetsOf(socket: string, ids: string[]): Promise<Map<string, string[]>> {
-  const { adminCall } = await import("../../gateway/index.ts");
   const lists = await Promise.all(
     ids.map(async (target) => {
-      const rows = await adminCall<Row[]>(socket, "policy.presets", { target }, { timeoutMs: 2_000 });
+      const rows = await adminCall<Row[]>(socket, "policy.presets", { target }, { timeoutMs: ANSWER_MS });
       const names = rows.filter(({ applied, inherited }) => applied || inherited).map(({ name }) => name);
       return [target, names] as const;
     }),

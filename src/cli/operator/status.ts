@@ -2,12 +2,13 @@
  * `nemoclaw status`: the supervisor's own view, with sandboxes, queue and open approvals. What can't be asked within two
  * seconds is said to be unknown, and why: a status that waits or guesses is none.
  */
+import { adminCall } from "../../lib/admin/client.ts";
 import { describeError } from "../../lib/errors.ts";
 import { homeFrom, pathsOf } from "../../lib/paths.ts";
 import { knownSandboxes } from "../names/registry.ts";
 import type { HomeOption } from "../policy/target.ts";
 import { askControl, type ServiceStatus } from "../supervisor/control.ts";
-import type { AgentState } from "./sandboxes.ts";
+import { type AgentState, stateOf, workerRows } from "./sandboxes.ts";
 import { withStore } from "./store.ts";
 
 /** A part that couldn't be asked. */
@@ -21,8 +22,6 @@ export interface StatusWithWork extends ServiceStatus {
   queue: { waiting: number; running: number; paused: boolean } | Unknown;
   approvals: { open: number } | Unknown;
 }
-
-const STATES = { stopped: "cold", running: "warm", parked: "parked" } as const;
 
 /** Asks. @throws Fault `not-running` */
 export async function statusWithWork(options: HomeOption): Promise<StatusWithWork> {
@@ -43,15 +42,15 @@ export async function statusWithWork(options: HomeOption): Promise<StatusWithWor
     ),
     orTrouble(openApprovals(paths.adminSocket)),
   ]);
-  const sandboxes = knownSandboxes(paths).sandboxes.map(({ name, id, state }) => ({
-    ...{ name, id },
-    state: state === undefined ? ("cold" as const) : STATES[state],
+  const rows = await workerRows(paths).catch(() => undefined);
+  const sandboxes = knownSandboxes(paths).sandboxes.map((one) => ({
+    ...{ name: one.name, id: one.id },
+    state: stateOf(one, rows),
   }));
   return { ...status, sandboxes, queue, approvals };
 }
 
 async function openApprovals(socket: string): Promise<{ open: number }> {
-  const { adminCall } = await import("../../gateway/index.ts");
   const listed = await adminCall<{ approvals: unknown[] }>(
     socket,
     "approvals.list",

@@ -3,21 +3,15 @@ import { Fault } from "../../lib/errors.ts";
 import { pathsOf } from "../../lib/paths.ts";
 import { say } from "../io.ts";
 import { findSandbox } from "../names/registry.ts";
-import { type Edit, editConfig } from "../settings/edit.ts";
-import { askControl, type ReloadReport } from "../supervisor/control.ts";
+import { applyEdits } from "../settings/apply.ts";
+import type { Edit } from "../settings/edit.ts";
+import { runningStatus } from "../start/join.ts";
 
-/** Makes the edits count. Says what waits for a restart, and that nothing runs. @throws Fault `config-invalid` */
+/** Makes the edits count; says so when nothing runs that could take them over. @throws Fault `config-invalid` */
 export async function changeSettings(home: string, edits: readonly Edit[]): Promise<void> {
-  const paths = pathsOf(home);
-  editConfig(paths, edits);
-  try {
-    const { waits, troubles } = await askControl<ReloadReport>(paths.status, { op: "reload" });
-    if (waits.length > 0) say(`! at the next start: ${waits.join(", ")}`);
-    for (const trouble of troubles) say(`✗ ${trouble}`);
-  } catch (error) {
-    if (!(error instanceof Fault && error.code === "not-running")) throw error;
-    say("· saved; it counts from the next nemoclaw start");
-  }
+  const running = await runningStatus(home);
+  await applyEdits(pathsOf(home), edits);
+  if (!running) say("· saved; it counts from the next nemoclaw start");
 }
 
 /** Chooses the default sandbox. @throws Fault `sandbox-unknown`, `sandbox-not-onboarded` */

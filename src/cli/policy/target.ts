@@ -1,7 +1,9 @@
 /**
  * Whose policy a command means, and how the gateway is asked.
  */
+
 import { userInfo } from "node:os";
+import { adminCall } from "../../lib/admin/client.ts";
 import { isPrincipalId } from "../../lib/ids.ts";
 import { homeFrom, pathsOf } from "../../lib/paths.ts";
 import { findSandbox } from "../names/registry.ts";
@@ -24,7 +26,6 @@ export async function askGateway<T>(
   method: string,
   params: Record<string, unknown>,
 ): Promise<T> {
-  const { adminCall } = await import("../../gateway/index.ts");
   const { adminSocket } = pathsOf(options.home ?? homeFrom(process.env));
   return adminCall<T>(adminSocket, method, params);
 }

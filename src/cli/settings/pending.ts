@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { adminCall } from "../../gateway/index.ts";
+import { adminCall } from "../../lib/admin/client.ts";
 import { describeError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
