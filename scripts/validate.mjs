@@ -22,6 +22,7 @@ const CHECKS = [
   ["format and lint", ["biome", "check", "--error-on-warnings", "."]],
   ["types", ["tsc", "--noEmit"]],
   ["borders and tree", [node, "scripts/checks/main.ts"]],
+  ["docs/cli.md", [node, "scripts/checks/cli-docs.ts"]],
   ["unused code", ["knip"]],
   ["lock file", [node, "scripts/complete-lock.mjs", "--check"]],
 ];

@@ -8,7 +8,7 @@ import type { HomeOption } from "../policy/target.ts";
 interface UsageOptions extends HomeOption {
   user?: string;
   /** First day, `YYYY-MM-DD`. */
-  since: string;
+  since?: string;
   json?: boolean;
 }
 
@@ -17,7 +17,7 @@ export function usageCommand(): Command {
   return new Command("usage")
     .description("show what models were asked for: calls, tokens, cost")
     .option("--user <name>", "only this sandbox, by name or id")
-    .option("--since <time>", "7d, 30d, or a day as YYYY-MM-DD (UTC)", since, since("7d"))
+    .option("--since <time>", "7d (the default), 30d, or a day as YYYY-MM-DD (UTC)", since)
     .option("--json", "as one JSON object")
     .option("--home <dir>", "home of the installation")
     .addHelpText(
@@ -37,10 +37,11 @@ Examples:
       const id = options.user === undefined ? undefined : findSandbox(home, options.user).id;
       const all = await withStore(options, (store) => store.operator.usage(id));
       const names = new Map(knownSandboxes(pathsOf(home)).sandboxes.map((one) => [one.id, one.name]));
-      const rows = all.filter(({ day }) => day >= options.since);
+      const from = options.since ?? since("7d");
+      const rows = all.filter(({ day }) => day >= from);
       if (options.json) {
         const named = rows.map((row) => ({ ...row, name: names.get(row.principal) ?? null }));
-        console.log(JSON.stringify({ since: options.since, usage: named }));
+        console.log(JSON.stringify({ since: from, usage: named }));
       } else console.log(usageText(rows, names));
     });
 }
