@@ -5,6 +5,16 @@
 import { Command } from "commander";
 import { policyCommand } from "./commands/policy.ts";
 import { policyAddCommand, policyListCommand, policyRemoveCommand } from "./commands/policy-presets.ts";
+import { agentCommand, connectCommand, execCommand } from "./commands/sandbox/connect.ts";
+import { downloadCommand, uploadCommand } from "./commands/sandbox/files.ts";
+import {
+  destroyCommand,
+  sandboxRestartCommand,
+  sandboxStartCommand,
+  sandboxStopCommand,
+} from "./commands/sandbox/lifecycle.ts";
+import { sandboxLogsCommand } from "./commands/sandbox/logs.ts";
+import { sandboxStatusCommand } from "./commands/sandbox/status.ts";
 
 /** What a name alone means, as in NVIDIA's tool. */
 export const DEFAULT_VERB = "connect";
@@ -15,15 +25,31 @@ export function sandboxProgram(name: string): Command {
     .description(`Commands of one sandbox. Without a command: ${DEFAULT_VERB}.`)
     .helpCommand("help [command]", "show help for a command")
     .exitOverride()
+    .enablePositionalOptions() // words after a program's name are that program's
     .addHelpText(
       "after",
       `
 Examples:
+  nemoclaw ${name} connect
+  nemoclaw ${name} exec -- ls workspace
+  nemoclaw ${name} status
+  nemoclaw ${name} logs --follow
   nemoclaw ${name} policy-list
   nemoclaw ${name} policy-add npm
   nemoclaw ${name} policy explain api.github.com:443`,
     );
   for (const command of [
+    connectCommand(name),
+    execCommand(name),
+    agentCommand(name),
+    sandboxStatusCommand(name),
+    sandboxLogsCommand(name),
+    sandboxStartCommand(name),
+    sandboxStopCommand(name),
+    sandboxRestartCommand(name),
+    destroyCommand(name),
+    uploadCommand(name),
+    downloadCommand(name),
     policyCommand(name),
     policyListCommand(name),
     policyAddCommand(name),

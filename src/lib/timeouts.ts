@@ -70,6 +70,8 @@ export const TIMEOUTS = {
   sweep: 1_000,
   /** How often bridges look at how full Redis is. */
   memoryLook: 2_000,
+  /** What an operator's session may do ends with it, at the latest this long after its worker died. */
+  shellContext: 1_200_000,
   /** Streamed drafts: at most one edit of a message in this time. */
   draftEdit: 1_000,
 } as const;

@@ -158,7 +158,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     await sandboxes.start();
     const isKnown = async (id: string) =>
       id === OPERATOR_PRINCIPAL || (await store.profiles.get(id)) !== undefined;
-    const operator = { log, launcher, sandboxes, off, isKnown };
+    const operator = { log, launcher, sandboxes, off, isKnown, contexts: store.contexts };
     const streams = await serveStreams(paths.workerSocket, operator);
     acting = { hub, sandboxes, undo: [() => streams.close()] };
     await activity.serve({

@@ -73,7 +73,7 @@ export class TurnRun {
     this.#turn = turn;
     this.#sandbox = sandbox;
     this.#client = sandbox.client;
-    this.#log = deps.log.child({ turnId: turn.turnId, conversation: turn.conversation, fence: turn.fence });
+    this.#log = deps.log.child(logFields(turn));
     this.#lease = new TurnLease(deps.turns, turn, askedAt, this.#log, {
       lost: () => this.#feed({ type: "lease-lost" }),
       cancel: () => this.#feed({ type: "cancel" }),
@@ -380,4 +380,9 @@ export class TurnRun {
     this.#freeSlot();
     this.#ended.resolve({ more: this.#more, detached });
   }
+}
+
+/** What each line about a turn carries. */
+function logFields({ turnId, conversation, fence, principal }: TurnRecord) {
+  return { turnId, sandboxId: principal, conversation, fence };
 }

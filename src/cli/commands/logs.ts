@@ -1,10 +1,8 @@
 /** `nemoclaw logs`: the one log of all processes, rotated files included; follows a turn through all of them. */
-import { createReadStream, readdirSync, statSync, watchFile } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { Command, InvalidArgumentError } from "commander";
-import { Fault } from "../../lib/errors.ts";
 import { homeFrom, pathsOf } from "../../lib/paths.ts";
+import { followFile, storedLines } from "../logs/files.ts";
 import { LOG_FILE } from "../supervisor/log.ts";
 
 interface LogsOptions {
@@ -49,49 +47,11 @@ async function showLogs(options: LogsOptions): Promise<void> {
   process.stdout.on("error", () => process.exit(0)); // `| head` has seen enough.
 
   const last: string[] = [];
-  for (const file of filesOldestFirst(directory)) {
-    for await (const line of createInterface({ input: createReadStream(join(directory, file)) })) {
-      if (!wanted(line)) continue;
-      last.push(line);
-      if (last.length > options.tail) last.shift();
-    }
+  for await (const line of storedLines(directory)) {
+    if (!wanted(line)) continue;
+    last.push(line);
+    if (last.length > options.tail) last.shift();
   }
   for (const line of last) show(line);
-  if (options.follow) follow(join(directory, LOG_FILE), show);
-}
-
-/** `nemoclaw.5.jsonl` … `nemoclaw.1.jsonl`, `nemoclaw.jsonl`. @throws Fault when there is no log yet. */
-export function filesOldestFirst(directory: string): string[] {
-  let names: string[];
-  try {
-    names = readdirSync(directory).filter((name) => /^nemoclaw(\.\d+)?\.jsonl$/.test(name));
-  } catch (error) {
-    throw new Fault({
-      code: "no-logs",
-      message: `there are no logs to read in ${directory}`,
-      hint: "has `nemoclaw start` run on this home? Logs belong to the user who started it",
-      cause: error,
-    });
-  }
-  const age = (name: string) => Number(/\.(\d+)\./.exec(name)?.[1] ?? 0);
-  return names.sort((a, b) => age(b) - age(a));
-}
-
-/** Prints what is appended; a file that became shorter was rotated and is read from its start. */
-export function follow(file: string, show: (line: string) => void): void {
-  let position = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  let rest = "";
-  let reading = Promise.resolve();
-  watchFile(file, { interval: 200 }, (now) => {
-    reading = reading.then(async () => {
-      if (now.size < position) position = 0;
-      if (now.size === position) return;
-      for await (const chunk of createReadStream(file, { start: position, encoding: "utf8" })) {
-        position += Buffer.byteLength(chunk as string);
-        const lines = (rest + (chunk as string)).split("\n");
-        rest = lines.pop() ?? "";
-        for (const line of lines) show(line);
-      }
-    });
-  });
+  if (options.follow) followFile(join(directory, LOG_FILE), show);
 }

@@ -28,19 +28,23 @@ export interface OpenStream {
   send(input: StreamInput): void;
   /** The program's status, or 0. @throws Fault of the worker, `service-not-running`, `session-lost`. */
   readonly ended: Promise<number>;
-  /** Hangs up: the program ends, the file isn't put. */
+  /** Hangs up: the program ends, the file isn't put. `ended` rejects with `session-lost`. */
   close(): void;
+  /** It was this end that hung up. */
+  readonly left: boolean;
 }
 
 /** Opens a stream. */
 export function openStream(path: string, request: StreamRequest, handlers: StreamHandlers): OpenStream {
   const ended = Promise.withResolvers<number>();
+  let left = false;
   const socket = createConnection(path);
   socket.on("error", (error) =>
     ended.reject(connectFault(path, "the worker", error as NodeJS.ErrnoException)),
   );
   const lines = new LineSocket(socket, {
     max: MAX_LINE,
+    toTheEnd: true,
     async onLine(text) {
       try {
         await take(StreamOutput.parse(JSON.parse(text)));
@@ -78,6 +82,12 @@ export function openStream(path: string, request: StreamRequest, handlers: Strea
     },
     send: (input) => void lines.write(input),
     ended: ended.promise,
-    close: () => lines.destroy(),
+    close: () => {
+      left = true;
+      lines.destroy();
+    },
+    get left() {
+      return left;
+    },
   };
 }

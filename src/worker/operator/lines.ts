@@ -13,11 +13,18 @@ export class LineSocket {
   #bytes: Buffer = Buffer.alloc(0);
   #busy = false;
   #ended = false;
+  #afterLast: (() => void) | undefined;
 
   /** `onLine` is called with one line after the other, never before its last promise has settled; it must not reject. */
   constructor(
     socket: Socket,
-    options: { max: number; onLine: (line: string) => void | Promise<void>; onClose: () => void },
+    options: {
+      max: number;
+      onLine: (line: string) => void | Promise<void>;
+      /** The other end is gone. With `toTheEnd`: and every line that came from it has been handled. */
+      onClose: () => void;
+      toTheEnd?: boolean;
+    },
   ) {
     this.#socket = socket;
     this.#max = options.max;
@@ -35,7 +42,8 @@ export class LineSocket {
       this.#ended = true;
       for (const wake of this.#onDrain) wake();
       this.#onDrain.clear();
-      options.onClose();
+      if (options.toTheEnd && this.#busy) this.#afterLast = options.onClose;
+      else options.onClose();
     });
   }
 
@@ -78,10 +86,11 @@ export class LineSocket {
         from = 0;
         await done;
       }
-      if (this.#ended) return;
+      if (this.#ended && !this.#afterLast) return;
     }
     this.#bytes = this.#bytes.subarray(from);
     this.#busy = false;
+    if (this.#ended) return this.#afterLast?.();
     if (this.#bytes.length > this.#max) this.#socket.destroy();
     else this.#socket.resume();
   }

@@ -7,6 +7,7 @@ import { type AdminMethods, adminMethod } from "../../lib/admin/methods.ts";
 import { Fault } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logging.ts";
 import { SandboxId, type SandboxInfo, type SandboxStats } from "../../sandbox/index.ts";
+import type { TurnContextPort } from "../../store/index.ts";
 import type { AgentClient } from "../agent-client.ts";
 import type { LauncherPort } from "../launcher-port.ts";
 import type { Sandboxes } from "../sandboxes.ts";
@@ -39,6 +40,7 @@ export interface OperatorDeps {
   launcher: LauncherPort;
   sandboxes: Sandboxes;
   off: SwitchedOff;
+  contexts: TurnContextPort;
   /** A sandbox that was never made may be started when it belongs to somebody who is known. */
   isKnown(sandboxId: string): Promise<boolean>;
 }

@@ -12,6 +12,7 @@ import { execStream, type StreamSink } from "./exec-stream.ts";
 import { getStream, putStream } from "./file-stream.ts";
 import { LineSocket } from "./lines.ts";
 import { attached, type OperatorDeps } from "./methods.ts";
+import { inShellContext } from "./shell-context.ts";
 import { MAX_LINE, StreamInput, type StreamOutput, StreamRequest } from "./stream-wire.ts";
 
 /** Streams at once, of all sandboxes. */
@@ -113,7 +114,8 @@ async function run(
   if (state === "cold" || state === "parked") lines.write({ waking: true } satisfies StreamOutput);
   deps.log.info({ sandboxId: request.sandbox, op: request.op }, "stream of the operator");
   await attached(deps, request.sandbox, (client: AgentClient) => {
-    if (request.op === "exec") return execStream(client, request, lines, begin);
+    if (request.op === "exec")
+      return inShellContext(deps, request.sandbox, () => execStream(client, request, lines, begin));
     if (request.op === "put") return putStream(client, request, lines, begin);
     return getStream(client, request, lines, begin);
   });

@@ -98,6 +98,8 @@ export const GERMAN: Readonly<Record<string, string>> = {
     "Dein Agent wollte damit nicht beginnen. Bitte versuch es noch einmal oder beginne mit /new ein neues Gespräch.",
   "agent-crashed":
     "Dein Agent ist unerwartet stehen geblieben. Mit deiner nächsten Nachricht startet er frisch.",
+  "agent-off":
+    "Dein Agent wurde vom Betreiber abgeschaltet. Bitte wende dich an ihn, damit er ihn wieder startet.",
   "agent-stopped":
     "Dein Agent wurde angehalten, während er daran arbeitete. Mit deiner nächsten Nachricht startet er frisch.",
   "agent-start": "Dein Agent konnte nicht gestartet werden. Bitte versuch es in einer Minute noch einmal.",

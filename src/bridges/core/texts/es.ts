@@ -95,6 +95,7 @@ export const SPANISH: Readonly<Record<string, string>> = {
   "agent-refused":
     "Tu agente se negó a empezar con esto. Inténtalo otra vez o empieza una conversación nueva con /new.",
   "agent-crashed": "Tu agente se paró inesperadamente. Arrancará de nuevo con tu próximo mensaje.",
+  "agent-off": "El operador ha apagado tu agente. Pídele que lo vuelva a iniciar.",
   "agent-stopped":
     "Se detuvo a tu agente mientras trabajaba en esto. Arrancará de nuevo con tu próximo mensaje.",
   "agent-start": "No se pudo arrancar tu agente. Inténtalo otra vez dentro de un minuto.",

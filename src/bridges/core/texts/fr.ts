@@ -98,6 +98,7 @@ export const FRENCH: Readonly<Record<string, string>> = {
   "agent-refused":
     "Ton agent a refusé de commencer. Réessaie ou commence une nouvelle conversation avec /new.",
   "agent-crashed": "Ton agent s’est arrêté de façon inattendue. Il redémarrera avec ton prochain message.",
+  "agent-off": "Votre agent a été arrêté par son opérateur. Demandez-lui de le redémarrer.",
   "agent-stopped":
     "Ton agent a été arrêté pendant qu’il y travaillait. Il redémarrera avec ton prochain message.",
   "agent-start": "Ton agent n’a pas pu démarrer. Réessaie dans une minute, s’il te plaît.",

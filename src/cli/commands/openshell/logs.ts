@@ -1,13 +1,11 @@
 /** `openshell logs`: the one log of all processes, in OpenShell's shape; of one sandbox, or of everything. */
-import { createReadStream } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { homeFrom, pathsOf } from "../../../lib/paths.ts";
+import { followFile, storedLines } from "../../logs/files.ts";
 import { LEVELS, type Level, type LogLine, openshellLine, parseLine, spanOf } from "../../logs/line.ts";
 import { type HomeOption, resolveTarget } from "../../policy/target.ts";
 import { LOG_FILE } from "../../supervisor/log.ts";
-import { filesOldestFirst, follow } from "../logs.ts";
 
 interface LogsOptions extends HomeOption {
   lines: number;
@@ -55,17 +53,15 @@ async function showLogs(name: string | undefined, options: LogsOptions): Promise
   };
   process.stdout.on("error", () => process.exit(0)); // `| head` has seen enough.
   const last: LogLine[] = [];
-  for (const file of filesOldestFirst(directory)) {
-    for await (const line of createInterface({ input: createReadStream(join(directory, file)) })) {
-      const parsed = wanted(line);
-      if (!parsed) continue;
-      last.push(parsed);
-      if (last.length > options.lines) last.shift();
-    }
+  for await (const line of storedLines(directory)) {
+    const parsed = wanted(line);
+    if (!parsed) continue;
+    last.push(parsed);
+    if (last.length > options.lines) last.shift();
   }
   for (const line of last) console.log(openshellLine(line));
   if (options.tail || options.follow)
-    follow(join(directory, LOG_FILE), (line) => {
+    followFile(join(directory, LOG_FILE), (line) => {
       const parsed = wanted(line);
       if (parsed) console.log(openshellLine(parsed));
     });
