@@ -97,6 +97,8 @@ export function ingress(
           SEEN_MS,
           event.attachments ? toJson(event.attachments) : "",
           ...orderOf(event.command),
+          (event.quietMs ?? 0) * (event.quietIfAhead ? -1 : 1),
+          event.join === undefined ? "" : toJson(event.join),
         ],
       ] as const;
 

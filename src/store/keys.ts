@@ -12,7 +12,8 @@ const b = (bridge: string, rest: string) => `nc:{b:${bridge}}:${rest}`;
 export const keys = {
   conversation: {
     /**
-     * HASH: session, principal, bridge, seq, fence, cancelUpTo, mode and model of the conversation where chosen; of the
+     * HASH: session, principal, bridge, seq, fence, cancelUpTo, mode and model of the conversation where chosen,
+     * quietUntil (no turn begins before, since more of the last message is expected); of the
      * unfinished turn, for bridges: turn (its id), turnSeq (its last message), turnAt (when it was claimed).
      */
     state: (id: string) => c(id, "state"),

@@ -96,6 +96,12 @@ export const IngressEvent = z.object({
    * bridge removes them from the spool again: nobody else will come for them.
    */
   attachments: Attachments.optional(),
+  /** Milliseconds for which more of this message is expected: until then no turn begins. Absent: this is all. */
+  quietMs: z.number().int().min(0).max(2_000).optional(),
+  /** `quietMs` counts only when a turn runs or messages wait: who is alone starts at once. */
+  quietIfAhead: z.boolean().optional(),
+  /** What stands between the message before and this one when both are answered together; absent: a blank line. */
+  join: z.string().max(4).optional(),
 });
 export type IngressEvent = z.infer<typeof IngressEvent>;
 
@@ -108,6 +114,7 @@ export const MailboxEntry = z.looseObject({
   updateKey: z.string(),
   text: z.string(),
   attachments: Attachments.optional(),
+  join: z.string().optional(),
   deliver: Delivery,
   sender: z.object({ id: z.string(), name: z.string() }),
   acceptedAt: z.number(),

@@ -5,10 +5,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AnswerBody, DraftMessage, Store, TurnRecord } from "../../src/store/index.ts";
 
-/** What a turn does; `show` publishes a draft. */
+/** What a turn does; `show` publishes a draft, `cancelled` looks whether it is to stop. */
 export type TurnHandler = (
   turn: TurnRecord,
   show: (kind: DraftMessage["kind"], text?: string) => void,
+  cancelled: () => Promise<boolean>,
 ) => Promise<AnswerBody | undefined>;
 
 /** A running worker. */
@@ -40,7 +41,11 @@ export function tinyWorker(store: Store, handler: TurnHandler = echo, owner = "t
       const { conversation, turnId, fence, deliver, bridge } = turn;
       store.turns.draft({ conversation, turnId, fence, seq, deliver, kind, text, bridge });
     };
-    const body = await handler(turn, show);
+    const cancelled = async () => {
+      const held = await store.turns.renew(turn);
+      return held.kind === "lost" || held.cancel;
+    };
+    const body = await handler(turn, show, cancelled);
     if (!body) return;
     await store.turns.settle(
       turn,

@@ -12,7 +12,14 @@ import { markdownOf, type Words, wordsOf } from "./catalogue.ts";
 import type { Counters } from "./counters.ts";
 import type { DraftBoard } from "./drafts.ts";
 import { parseMarkdown } from "./markdown/parse.ts";
-import type { BridgePlatform, Button, Content, Outcome, Style } from "./port.ts";
+import {
+  type BridgePlatform,
+  type Button,
+  type Content,
+  hasDrafts,
+  type Outcome,
+  type Style,
+} from "./port.ts";
 import { splitBlocks } from "./split.ts";
 
 /** What became of an answer: forgotten, or to be tried again. */
@@ -75,7 +82,7 @@ function buttonsOf(say: Words, body: AnswerBody, turnId: string): Button[] {
 
 /** A preview that doesn't hold the final is removed: it would stay as a stray. */
 async function removeOrphan(deps: DeliverDeps, answer: AnswerRecord, finalId: string): Promise<void> {
-  if (answer.turnId === "" || deps.platform.capabilities.supportsDrafts) return;
+  if (answer.turnId === "" || hasDrafts(deps.platform, answer.deliver)) return;
   const preview = await deps.store.anchor(answer.conversation, answer.turnId);
   if (preview.state !== "sent" || preview.id === finalId) return;
   await deps.platform.deleteMessage(answer.deliver, preview.id);

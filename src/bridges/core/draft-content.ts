@@ -2,23 +2,26 @@
  * What a preview shows: the answer so far, cut to one message, and one status line under it. Pure.
  * Must never exceed the platform's limit: of a long answer the end is shown, since that is where it grows.
  */
+import type { PhrasingContent } from "mdast";
 import { withoutMark, withoutMarkIn } from "./cards/marker.ts";
 import { type Words, wordsOf } from "./catalogue.ts";
 import { asParagraphs, type Blocks, parseMarkdown } from "./markdown/parse.ts";
 import type { BridgePlatform, Content } from "./port.ts";
 import { splitBlocks } from "./split.ts";
+import { duration } from "./status-text.ts";
 
 /** Room for the status line and the sign of more text above. */
 const RESERVED = 200;
 /** Longer texts are cut before parsing: a preview is made each second. */
 const PARSED_TAIL = 12_000;
 
-/** The preview's content. `status` is `waking`, a tool line of the agent, or empty. */
+/** The preview's content. `status` is `waking`, a tool line of the agent, or empty; `elapsedMs` 0 says nothing. */
 export function draftContent(
   text: string,
   status: string,
   platform: Pick<BridgePlatform, "limits" | "measure">,
   language?: string,
+  elapsedMs = 0,
 ): Content {
   const tail = text.length > PARSED_TAIL ? text.slice(-PARSED_TAIL) : text;
   const parts = splitBlocks(parseMarkdown(tail), platform.limits.textUnits - RESERVED, platform.measure);
@@ -27,7 +30,7 @@ export function draftContent(
   const blocks: Blocks = [
     ...(cut ? parseMarkdown("…") : []),
     ...shown,
-    ...statusBlocks(wordsOf(language), status),
+    ...statusBlocks(wordsOf(language), status, elapsedMs),
   ];
   return {
     kind: "draft",
@@ -37,18 +40,24 @@ export function draftContent(
   };
 }
 
-/** One line of text: a tool's name and arguments come from the sandbox and never become markup or links. */
-function statusBlocks(say: Words, status: string): Blocks {
-  if (status === "waking") return parseMarkdown(say.sentence("waking"));
+/** One line: what the agent does, and for how long it has been at it. */
+function statusBlocks(say: Words, status: string, elapsedMs: number): Blocks {
+  const elapsed = elapsedMs > 0 ? `⏱ ${duration(elapsedMs, say.language)}` : "";
+  const doing =
+    status === "waking" ? [{ type: "text" as const, value: say.phrase("waking") }] : toolNodes(status);
+  const parts: PhrasingContent[][] = [doing, elapsed === "" ? [] : [{ type: "text", value: elapsed }]];
+  const children = parts
+    .filter((part) => part.length > 0)
+    .flatMap((part, i): PhrasingContent[] => (i === 0 ? part : [{ type: "text", value: " · " }, ...part]));
+  return children.length === 0 ? [] : [{ type: "paragraph", children }];
+}
+
+/** A tool's name and arguments come from the sandbox and never become markup or links. */
+function toolNodes(status: string): PhrasingContent[] {
   const [line] = asParagraphs(status.replace(/\s+/g, " ").trim().slice(0, 120));
   if (line?.type !== "paragraph") return [];
   return [
-    {
-      ...line,
-      children: [
-        { type: "text", value: "⚙️ " },
-        { type: "emphasis", children: line.children },
-      ],
-    },
+    { type: "text", value: "⚙️ " },
+    { type: "emphasis", children: line.children },
   ];
 }

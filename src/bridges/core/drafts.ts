@@ -8,7 +8,8 @@ import type { DraftMessage, OutboxPort } from "../../store/index.ts";
 import { turnAnchor } from "./anchors.ts";
 import type { Counters } from "./counters.ts";
 import { draftContent } from "./draft-content.ts";
-import type { BridgePlatform, Outcome } from "./port.ts";
+import { shownElapsed } from "./elapsed.ts";
+import { type BridgePlatform, hasDrafts, type Outcome } from "./port.ts";
 import { isNewer, type PreviewEvent, type PreviewPhase, previewStep } from "./preview-state.ts";
 import { TypingSignals } from "./typing.ts";
 
@@ -41,13 +42,13 @@ export class DraftBoard {
   show(draft: DraftMessage): void {
     if (this.ended.has(draft.turnId)) return;
     this.typing.heard(draft.turnId, draft.deliver);
-    if (draft.kind === "working") return;
     let preview = this.previews.get(draft.turnId);
     if (!preview) {
       preview = new Preview(this.deps, draft);
       this.previews.set(draft.turnId, preview);
     }
-    preview.accept(draft);
+    if (draft.kind === "working") preview.beat(draft);
+    else preview.accept(draft);
   }
 
   /**
@@ -87,6 +88,13 @@ class Preview {
   private latest: DraftMessage;
   private text = "";
   private status = "";
+  /** When the turn was first heard of, by the monotonic clock. */
+  private readonly since = performance.now();
+  private beats = 0;
+  /** The elapsed time that is shown. */
+  private elapsed = 0;
+  /** When something was shown last, by the monotonic clock; 0 before. */
+  private shownAt = 0;
   private id = "";
   private tainted = false;
   /** Something newer than what is visible. */
@@ -112,6 +120,24 @@ class Preview {
     } else {
       this.status = draft.kind === "waking" ? "waking" : draft.text;
     }
+    this.stale = true;
+    this.schedule();
+  }
+
+  /**
+   * A sign of life. Time that passes is shown in steps; a preview that would fade is shown again. The first sign shows
+   * nothing yet: most turns have something to say soon.
+   */
+  beat({ deliver }: DraftMessage): void {
+    this.beats += 1;
+    const now = performance.now();
+    const { draftRefreshMs = Number.POSITIVE_INFINITY } = this.deps.platform.limits;
+    const own = hasDrafts(this.deps.platform, deliver);
+    const thinking = own && this.beats === 2 && this.shownAt === 0;
+    const fades = own && this.shownAt > 0 && now - this.shownAt > draftRefreshMs;
+    const elapsed = shownElapsed(now - this.since);
+    if (!thinking && !fades && elapsed <= this.elapsed) return;
+    this.elapsed = elapsed;
     this.stale = true;
     this.schedule();
   }
@@ -159,7 +185,7 @@ class Preview {
   }
 
   private async post(): Promise<void> {
-    if (this.deps.platform.capabilities.supportsDrafts) {
+    if (hasDrafts(this.deps.platform, this.latest.deliver)) {
       // No message to post: the preview is the platform's own.
       this.step("posted");
       this.schedule();
@@ -174,14 +200,17 @@ class Preview {
   private async edit(): Promise<void> {
     const { platform } = this.deps;
     this.stale = false;
-    const content = draftContent(this.text, this.status, platform, this.latest.deliver.language);
+    const { deliver } = this.latest;
+    const content = draftContent(this.text, this.status, platform, deliver.language, this.elapsed);
     const context = { conversation: this.conversation, turnId: this.turnId, answerId: "" };
-    const outcome: Outcome<void> = platform.showDraft
-      ? await platform.showDraft(this.latest.deliver, content, this.status, context).then(
-          () => ({ kind: "ok", value: undefined }),
-          () => ({ kind: "not-applied", code: "draft-failed", retryAfterMs: 0 }),
-        )
-      : await platform.editMessage(this.latest.deliver, this.id, content, "rich", context);
+    this.shownAt = performance.now();
+    const outcome: Outcome<void> =
+      hasDrafts(platform, deliver) && platform.showDraft
+        ? await platform.showDraft(deliver, content, this.status, context).then(
+            () => ({ kind: "ok", value: undefined }),
+            () => ({ kind: "not-applied", code: "draft-failed", retryAfterMs: 0 }),
+          )
+        : await platform.editMessage(deliver, this.id, content, "rich", context);
     this.ended(outcome, "edited", platform.limits.editIntervalMs);
   }
 

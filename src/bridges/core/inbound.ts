@@ -23,6 +23,12 @@ export interface InboundMessage {
   language?: string;
   /** Absent when the message has no text (a photo, a sticker). */
   text?: string;
+  /** Milliseconds for which more of this message is expected (its paste was split, its album has more files). */
+  quietMs?: number;
+  /** That counts only behind a running turn or messages that wait. */
+  quietIfAhead?: boolean;
+  /** What joins it to the message before, where a client has split one text. */
+  join?: string;
 }
 
 /** A message of somebody who was let in. */
@@ -68,7 +74,7 @@ export async function handleInbound(given: InboundMessage, deps: InboundDeps): P
 }
 
 /** With the message's address, so that whatever is said about it, by whomever, is said in its sender's language. */
-function withLanguage(message: InboundMessage): InboundMessage {
+export function withLanguage(message: InboundMessage): InboundMessage {
   const language = /^[A-Za-z0-9_-]{1,35}$/.exec(message.language ?? "")?.[0];
   return language === undefined ? message : { ...message, deliver: { ...message.deliver, language } };
 }
@@ -102,7 +108,7 @@ async function acceptText(
 }
 
 function eventOf(message: Admitted): IngressEvent {
-  const { conversation, bridge, updateKey, deliver, sender, principal } = message;
+  const { conversation, bridge, updateKey, deliver, sender, principal, quietMs, join } = message;
   const name = sender.name.slice(0, 128).toWellFormed();
   return {
     conversation,
@@ -111,6 +117,8 @@ function eventOf(message: Admitted): IngressEvent {
     deliver,
     sender: { ...sender, name },
     principal,
+    ...(quietMs === undefined ? {} : { quietMs, quietIfAhead: message.quietIfAhead === true }),
+    ...(join === undefined ? {} : { join }),
   };
 }
 

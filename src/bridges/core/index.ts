@@ -19,9 +19,11 @@ export { LANGUAGES, phrase, type Words, wordsOf } from "./catalogue.ts";
 export { COMMAND_TABLE, type Command, commandMenu, commandOfData, type MenuEntry } from "./commands.ts";
 export { BridgeCore, type BridgeStore, bridgeStoreOf, type StoreForBridges } from "./core.ts";
 export { handleInbound, type InboundDeps, type InboundMessage, type InboundOutcome } from "./inbound.ts";
+export { handleEdit, handleStopPress } from "./late-changes.ts";
 export { type Blocks, parseMarkdown } from "./markdown/parse.ts";
 export { listMarker, plainInline, plainText } from "./markdown/plain.ts";
 export { tableLines } from "./markdown/table.ts";
+export { unlinked } from "./markdown/unlinked.ts";
 export { pause } from "./pause.ts";
 export type {
   AnchorKey,

@@ -9,7 +9,10 @@ import type { Measure } from "./split.ts";
 
 /** Optional abilities; the core asks these, never the platform's name. */
 export interface Capabilities {
-  /** Previews that are no messages (`showDraft`); otherwise a preview is a message that is edited. */
+  /**
+   * Previews that are no messages (`showDraft`), wherever `draftsAt` doesn't say otherwise; else a preview is a message
+   * that is edited.
+   */
   supportsDrafts: boolean;
   /** Buttons under a message, answered by a callback. */
   supportsButtons: boolean;
@@ -23,6 +26,8 @@ export interface Limits {
   textUnits: number;
   /** At most one edit of a message in this time. */
   editIntervalMs: number;
+  /** A preview that is no message fades: it is shown again after this time without a change. Absent: it stays. */
+  draftRefreshMs?: number;
   /** The typing signal is renewed this often. */
   typingIntervalMs: number;
 }
@@ -106,6 +111,11 @@ export interface AnchorKey {
 /** How content is to be written: in the platform's markup, or as bare text. */
 export type Style = "rich" | "plain";
 
+/** Whether a preview at this place is the platform's own and no message. */
+export function hasDrafts(platform: BridgePlatform, to: Delivery): boolean {
+  return platform.capabilities.supportsDrafts && (platform.draftsAt?.(to) ?? true);
+}
+
 /** A chat platform. */
 export interface BridgePlatform {
   readonly name: string;
@@ -130,6 +140,8 @@ export interface BridgePlatform {
   sendFile?(to: Delivery, file: OutgoingFile, caption: Content | undefined): Promise<Outcome<string>>;
   /** Only with `supportsTyping`. Best effort. */
   typing(to: Delivery): Promise<void>;
+  /** Whether previews there are no messages. Absent: everywhere. */
+  draftsAt?(to: Delivery): boolean;
   /** Only with `supportsDrafts`. Best effort; `status` is the tool line, empty if none. */
   showDraft?(to: Delivery, content: Content, status: string, context: MessageContext): Promise<void>;
 }

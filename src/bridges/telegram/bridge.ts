@@ -17,7 +17,9 @@ import {
   backoffMs,
   bridgeStoreOf,
   commandOfData,
+  handleEdit,
   handleInbound,
+  handleStopPress,
   type InboundDeps,
   type InboundMessage,
   type Offers,
@@ -27,7 +29,8 @@ import {
 } from "../core/index.ts";
 import { handleTap, type TapAnswer } from "./callbacks.ts";
 import { registerCommands } from "./commands.ts";
-import { bridgeIdOf, readUpdate, type Tap } from "./inbound.ts";
+import type { Expected } from "./expected.ts";
+import { bridgeIdOf, draftIdOf, readUpdate, type Stopped, type Tap } from "./inbound.ts";
 import { telegramPlatform } from "./outbound.ts";
 import { outcomeOf } from "./outcome.ts";
 import { Poller } from "./poller.ts";
@@ -143,7 +146,7 @@ class Bridge {
       pollSeconds,
       mayPoll: () => this.core.lease.held && this.core.pressure.roomy,
       onConflict: () => this.core.lease.yieldFor(CONFLICT_PAUSE_MS),
-      handle: (update) => this.handle(update),
+      handle: (update, more) => this.handle(update, more),
     });
   }
 
@@ -206,8 +209,8 @@ class Bridge {
     }
   }
 
-  private async handle(update: Update): Promise<void> {
-    const inbound = readUpdate(update, this.botId);
+  private async handle(update: Update, more: Expected): Promise<void> {
+    const inbound = readUpdate(update, this.botId, this.me?.username);
     const { logger } = this.options;
     switch (inbound.kind) {
       case "ignore":
@@ -215,10 +218,18 @@ class Bridge {
         return;
       case "tap":
         return await this.handleTap(inbound.tap);
+      case "stopped":
+        return await this.handleStop(update.update_id, inbound.stop);
+      case "edit":
+        await handleEdit(inbound.message, this.inboundDeps());
+        return;
       case "message":
-        break;
+        return await this.handleMessage({ ...inbound.message, ...more });
     }
-    const { message } = inbound;
+  }
+
+  private async handleMessage(message: InboundMessage): Promise<void> {
+    const { logger } = this.options;
     try {
       await handleInbound(message, this.inboundDeps());
     } catch (error) {
@@ -227,6 +238,13 @@ class Bridge {
       logger.error({ updateKey: message.updateKey, err: error }, "update can't be accepted");
       await this.core.reply(message.deliver, "not-accepted");
     }
+  }
+
+  private async handleStop(updateId: number, { draftId, chat, ...stop }: Stopped): Promise<void> {
+    const bridge = bridgeIdOf(this.botId);
+    const isTurn = (turnId: string) => draftIdOf(turnId) === draftId;
+    const press = { ...stop, bridge, updateKey: String(updateId), deliver: { chat }, isTurn };
+    await handleStopPress(press, this.inboundDeps());
   }
 
   /** Answered at once: what became of it is said in the chat. Rejects only when the store does. */

@@ -1,18 +1,27 @@
 /**
- * Telegram updates → messages and taps of the core. Pure.
- * Private chats only; ids, never names, decide anything. Edited messages are not asked for: an edit of a message that
- * was already handed over changes nothing, and /help says so.
+ * Telegram updates → messages, edits, taps and stops of the core. Pure.
+ * Ids, never names, decide anything. Each forum topic is a conversation of its own.
  */
 import type { Update } from "grammy/types";
+import { derivedId } from "../../lib/ids.ts";
 import type { InboundMessage, Place } from "../core/index.ts";
 
 /** Update kinds that are asked of Telegram. */
-export const ALLOWED_UPDATES = ["message", "callback_query"] as const;
+export const ALLOWED_UPDATES = [
+  "message",
+  "edited_message",
+  "callback_query",
+  "stopped_message_generation",
+] as const;
 
 /** What an update is to us. */
 export type Inbound =
   | { kind: "message"; message: InboundMessage }
+  /** A person corrected a message of theirs. */
+  | { kind: "edit"; message: InboundMessage }
   | { kind: "tap"; tap: Tap }
+  /** The native Stop button under a draft. */
+  | { kind: "stopped"; stop: Stopped }
   | { kind: "ignore"; reason: string };
 
 /** A press of a button, as Telegram reports it. */
@@ -32,39 +41,104 @@ export interface Tap {
   carried: string[];
 }
 
+/** A press of the native Stop button. Telegram names the chat only: a private one, so its person. */
+export interface Stopped {
+  conversation: string;
+  chat: string;
+  draftId: number;
+  sender: { id: string; name: string };
+  place: Place;
+}
+
 /** Bridge id of a bot. */
 export const bridgeIdOf = (botId: number): string => `telegram.${botId}`;
 
-/** Reads one update. */
-export function readUpdate(update: Update, botId: number): Inbound {
-  if (update.message) return readMessage(update.update_id, update.message, botId);
+/** The draft of a turn (Bot API "sendMessageDraft": `draft_id`, a non-zero integer): the same for the same turn. */
+export function draftIdOf(turnId: string): number {
+  let value = 0;
+  for (const letter of derivedId("d", turnId)) value = (value * 31 + letter.charCodeAt(0)) % 0x7fff_ffff;
+  return value || 1;
+}
+
+type Message = NonNullable<Update["message"]>;
+
+/** Reads one update; `botName` is the bot's user name, for mentions. */
+export function readUpdate(update: Update, botId: number, botName = ""): Inbound {
+  if (update.message) return readMessage("message", update.update_id, update.message, botId, botName);
+  if (update.edited_message)
+    return readMessage("edit", update.update_id, update.edited_message, botId, botName);
   if (update.callback_query) return readTap(update.callback_query, botId);
+  if (update.stopped_message_generation) return readStop(update.stopped_message_generation, botId);
   return { kind: "ignore", reason: "kind of update" };
 }
 
-function readMessage(updateId: number, message: NonNullable<Update["message"]>, botId: number): Inbound {
+function readMessage(
+  kind: "message" | "edit",
+  updateId: number,
+  message: Message,
+  botId: number,
+  botName: string,
+): Inbound {
   const { chat, from } = message;
-  if (chat.type !== "private") return { kind: "ignore", reason: "not a private chat" };
   if (!from || from.is_bot) return { kind: "ignore", reason: "no person sent it" };
   if (isServiceMessage(message)) return { kind: "ignore", reason: "service message" };
+  const thread = threadOf(message);
   return {
-    kind: "message",
+    kind,
     message: {
-      conversation: conversationOf(botId, chat.id),
+      conversation: conversationOf(botId, chat.id, thread),
       bridge: bridgeIdOf(botId),
       updateKey: String(updateId),
-      deliver: { chat: String(chat.id), replyTo: String(message.message_id) },
+      deliver: {
+        chat: String(chat.id),
+        ...(thread === undefined ? {} : { thread }),
+        replyTo: String(message.message_id),
+      },
       sender: { id: String(from.id), name: nameOf(from) },
-      place: { kind: "private" },
+      place: placeOf(chat, isAddressed(message, botId, botName)),
       ...(from.language_code === undefined ? {} : { language: from.language_code }),
       ...(message.text === undefined ? {} : { text: message.text }),
     },
   };
 }
 
+/**
+ * The forum topic; undefined for its General topic, which is addressed by leaving the parameter out. Outside forums
+ * `message_thread_id` names a thread of replies, which is no place of its own.
+ */
+function threadOf(message: { message_thread_id?: number; is_topic_message?: boolean }): string | undefined {
+  const { message_thread_id: thread, is_topic_message: topic } = message;
+  return topic === true && thread !== undefined ? String(thread) : undefined;
+}
+
+/** It mentions the bot, answers one of its messages, or is a command: Telegram sends others' commands elsewhere. */
+function isAddressed(message: Message, botId: number, botName: string): boolean {
+  if (message.reply_to_message?.from?.id === botId) return true;
+  const text = message.text ?? message.caption ?? "";
+  const entities = message.entities ?? message.caption_entities ?? [];
+  return entities.some((entity) => {
+    const shown = text.slice(entity.offset, entity.offset + entity.length);
+    if (entity.type === "mention") return shown.toLowerCase() === `@${botName.toLowerCase()}`;
+    if (entity.type === "text_mention") return entity.user.id === botId;
+    return entity.type === "bot_command" && entity.offset === 0;
+  });
+}
+
 /** Things that Telegram writes into a chat by itself. */
-function isServiceMessage(message: NonNullable<Update["message"]>): boolean {
-  return message.pinned_message !== undefined || message.message_auto_delete_timer_changed !== undefined;
+function isServiceMessage(message: Message): boolean {
+  return (
+    message.pinned_message !== undefined ||
+    message.message_auto_delete_timer_changed !== undefined ||
+    message.forum_topic_created !== undefined ||
+    message.forum_topic_edited !== undefined ||
+    message.forum_topic_closed !== undefined ||
+    message.forum_topic_reopened !== undefined ||
+    message.new_chat_members !== undefined ||
+    message.left_chat_member !== undefined ||
+    message.new_chat_title !== undefined ||
+    message.group_chat_created !== undefined ||
+    message.supergroup_chat_created !== undefined
+  );
 }
 
 function readTap(query: NonNullable<Update["callback_query"]>, botId: number): Inbound {
@@ -72,15 +146,18 @@ function readTap(query: NonNullable<Update["callback_query"]>, botId: number): I
   if (!message) return { kind: "ignore", reason: "no message of a chat" };
   if (from.is_bot) return { kind: "ignore", reason: "no person pressed it" };
   const keyboard = "reply_markup" in message ? (message.reply_markup?.inline_keyboard ?? []) : [];
+  const thread = threadOf(message);
   return {
     kind: "tap",
     tap: {
       id: query.id,
-      conversation: conversationOf(botId, message.chat.id),
+      conversation: conversationOf(botId, message.chat.id, thread),
       chat: String(message.chat.id),
+      ...(thread === undefined ? {} : { thread }),
       messageId: String(message.message_id),
       sender: { id: String(from.id), name: nameOf(from) },
-      place: placeOf(message.chat),
+      // A press is always addressed to the bot whose button it is.
+      place: placeOf(message.chat, true),
       ...(from.language_code === undefined ? {} : { language: from.language_code }),
       data: data ?? "",
       carried: keyboard.flat().flatMap((button) => ("callback_data" in button ? [button.callback_data] : [])),
@@ -88,14 +165,28 @@ function readTap(query: NonNullable<Update["callback_query"]>, botId: number): I
   };
 }
 
-function conversationOf(botId: number, chatId: number): string {
-  return `telegram.${botId}.${chatId}`;
+function readStop(stop: NonNullable<Update["stopped_message_generation"]>, botId: number): Inbound {
+  const { chat, draft_id, message_thread_id: thread } = stop;
+  return {
+    kind: "stopped",
+    stop: {
+      conversation: conversationOf(botId, chat.id, thread === undefined ? undefined : String(thread)),
+      chat: String(chat.id),
+      draftId: draft_id,
+      sender: { id: String(chat.id), name: nameOf(chat) },
+      place: placeOf(chat, true),
+    },
+  };
 }
 
-/** A press is always addressed to the bot whose button it is. */
-function placeOf(chat: { id: number; type: string; title?: string | undefined }): Place {
+function conversationOf(botId: number, chatId: number, thread: string | undefined): string {
+  const chat = `telegram.${botId}.${chatId}`;
+  return thread === undefined ? chat : `${chat}.${thread}`;
+}
+
+function placeOf(chat: { id: number; type: string; title?: string | undefined }, addressed: boolean): Place {
   if (chat.type === "private") return { kind: "private" };
-  return { kind: "group", id: String(chat.id), name: chat.title ?? "", addressed: true };
+  return { kind: "group", id: String(chat.id), name: chat.title ?? "", addressed };
 }
 
 function nameOf(from: { first_name: string; last_name?: string }): string {

@@ -4,8 +4,9 @@
  */
 import { type Api, InputFile } from "grammy";
 import type { Delivery } from "../../store/index.ts";
-import type { BridgePlatform, Content, Outcome, Style } from "../core/index.ts";
-import { plainText } from "../core/index.ts";
+import type { BridgePlatform, Content, MessageContext, Outcome, Style } from "../core/index.ts";
+import { plainText, unlinked } from "../core/index.ts";
+import { draftIdOf } from "./inbound.ts";
 import { isNotModified, outcomeOf } from "./outcome.ts";
 import { measureHtml, renderHtml } from "./render.ts";
 
@@ -21,8 +22,12 @@ export function telegramPlatform(api: Api, timeoutMs: number): BridgePlatform {
   const signal = () => AbortSignal.timeout(timeoutMs) as never;
   return {
     name: "telegram",
-    capabilities: { supportsDrafts: false, supportsButtons: true, supportsTyping: true },
-    limits: { textUnits: TEXT_UNITS, editIntervalMs: 1_000, typingIntervalMs: 4_000 },
+    capabilities: { supportsDrafts: true, supportsButtons: true, supportsTyping: true },
+    limits: {
+      ...{ textUnits: TEXT_UNITS, editIntervalMs: 1_000, typingIntervalMs: 4_000 },
+      // Bot API "sendMessageDraft": a temporary 30-second preview.
+      draftRefreshMs: 20_000,
+    },
     measure: measureHtml,
 
     async sendAnchor(to: Delivery): Promise<Outcome<string>> {
@@ -45,6 +50,18 @@ export function telegramPlatform(api: Api, timeoutMs: number): BridgePlatform {
       const { text, markup } = write(content, "rich");
       const options = { ...markup, link_preview_options: NO_PREVIEW, ...thread(to), ...keyboard(content) };
       return idOf(await outcomeOf(api.sendMessage(to.chat, text, options, signal())));
+    },
+
+    // Bot API "sendMessageDraft": private chats only; those have their person's id, groups have negative ones.
+    draftsAt: (to: Delivery) => Number(to.chat) > 0,
+
+    async showDraft(to: Delivery, content: Content, _status: string, context: MessageContext): Promise<void> {
+      // There is no switch for link previews here, so there are no links.
+      const { text, markup } = write({ ...content, blocks: unlinked(content.blocks) }, "rich");
+      // Empty is Telegram's own "Thinking…".
+      const shown = text === "…" ? "" : text;
+      const options = { ...(shown === "" ? {} : markup), ...thread(to), can_stop: true };
+      await api.sendMessageDraft(Number(to.chat), draftIdOf(context.turnId), shown, options, signal());
     },
 
     async sendFile(to, file, caption): Promise<Outcome<string>> {

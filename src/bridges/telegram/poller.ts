@@ -7,6 +7,7 @@ import { type Api, GrammyError } from "grammy";
 import type { Update } from "grammy/types";
 import type { Logger } from "../../lib/logging.ts";
 import { backoffMs, pause } from "../core/index.ts";
+import { Expectations, type Expected, senderOf } from "./expected.ts";
 import { ALLOWED_UPDATES } from "./inbound.ts";
 import { networkCode } from "./outcome.ts";
 
@@ -19,7 +20,7 @@ export interface PollerDeps {
   /** Telegram says that another process polls. */
   onConflict(): Promise<void>;
   /** Stores one update; rejects to have it tried again. */
-  handle(update: Update): Promise<void>;
+  handle(update: Update, more: Expected): Promise<void>;
   /** Seconds that Telegram holds an empty poll. */
   pollSeconds: number;
 }
@@ -36,6 +37,7 @@ export class Poller {
   private readonly stored = new Set<number>();
   private readonly open = new Map<number, Promise<void>>();
   private readonly lanes = new Map<string, Promise<void>>();
+  private readonly expectations = new Expectations();
   private readonly stopping = new AbortController();
   private request = new AbortController();
   /** Sent once with the next poll, then omitted: Telegram may restart its ids lower after a quiet week. */
@@ -132,12 +134,17 @@ export class Poller {
   }
 
   private take(updates: Update[]): void {
-    for (const update of updates) {
+    const now = performance.now();
+    for (const [i, update] of updates.entries()) {
       const id = update.update_id;
       if (this.open.has(id) || this.stored.has(id)) continue;
+      const sender = senderOf(update);
+      const following =
+        sender !== undefined && updates.slice(i + 1).some((later) => senderOf(later) === sender);
+      const more = this.expectations.judge(update, following, now);
       const lane = laneOf(update);
       const before = this.lanes.get(lane) ?? Promise.resolve();
-      const work = before.then(() => this.store(update));
+      const work = before.then(() => this.store(update, more));
       this.open.set(id, work);
       this.lanes.set(lane, work);
       void work.finally(() => {
@@ -146,11 +153,11 @@ export class Poller {
     }
   }
 
-  private async store(update: Update): Promise<void> {
+  private async store(update: Update, more: Expected): Promise<void> {
     const id = update.update_id;
     for (let failures = 0; !this.stopping.signal.aborted; failures++) {
       try {
-        await this.deps.handle(update);
+        await this.deps.handle(update, more);
         this.open.delete(id);
         this.stored.add(id);
         this.advance();
@@ -181,7 +188,7 @@ export class Poller {
 }
 
 function laneOf(update: Update): string {
-  const chat = update.message?.chat.id ?? update.callback_query?.message?.chat.id;
-  // A tap must not wait behind a message that can't be stored.
-  return update.callback_query ? `tap:${update.update_id}` : `chat:${chat ?? update.update_id}`;
+  // A tap or a stop must not wait behind a message that can't be stored.
+  const chat = (update.message ?? update.edited_message)?.chat.id;
+  return chat === undefined ? `press:${update.update_id}` : `chat:${chat}`;
 }

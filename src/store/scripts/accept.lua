@@ -6,7 +6,8 @@
 -- KEYS state, accepted, entries, seen, outbox, answers
 -- ARGV text|new|stop|set, conversation, principal, bridge, update key, deliver (JSON), sender (JSON), text (JSON),
 --      most waiting, life of `seen` (ms), attachments (JSON) or "", set: field of the state, set: value,
---      set: notice code; stop: the only turn to stop or ""
+--      set: notice code; stop: the only turn to stop or "",
+--      text: ms for which more of the same is expected (0: this is all; negative: only if it isn't the first), what joins it to the message before (JSON) or ""
 -- Returns {1 if duplicate, outcome JSON}
 --- @include "now"
 --- @include "post"
@@ -44,9 +45,14 @@ if kind == "text" then
     redis.call("HSET", entries, seq, '{"v":1,"seq":' .. seq .. ',"session":' .. session
       .. (s[5] and ',"model":"' .. s[5] .. '"' or "")
       .. ',"updateKey":"' .. updateKey .. '","text":' .. text
-      .. (ARGV[11] == "" and "" or ',"attachments":' .. ARGV[11]) .. ',"deliver":' .. deliver
+      .. (ARGV[11] == "" and "" or ',"attachments":' .. ARGV[11])
+      .. (ARGV[16] == "" and "" or ',"join":' .. ARGV[16]) .. ',"deliver":' .. deliver
       .. ',"sender":' .. sender .. ',"acceptedAt":' .. at .. '}')
     redis.call("ZADD", accepted, seq, seq)
+    local quiet = tonumber(ARGV[15])
+    if quiet < 0 then quiet = ahead > 0 and -quiet or 0 end
+    if quiet == 0 then redis.call("HDEL", state, "quietUntil")
+    else redis.call("HSET", state, "quietUntil", at + quiet) end
     outcome = '{"kind":"accepted","seq":' .. seq .. ',"session":' .. session .. ',"ahead":' .. ahead
       .. (interrupts and ',"interrupts":"' .. running .. '"' or "") .. '}'
   end

@@ -10,6 +10,7 @@ for _, seq in ipairs(redis.call("ZREVRANGE", KEYS[1], 0, -1)) do
       .. (entry.model and ',"model":"' .. entry.model .. '"' or "")
       .. ',"updateKey":"' .. entry.updateKey .. '","text":' .. ARGV[2]
       .. (entry.attachments and ',"attachments":' .. cjson.encode(entry.attachments) or "")
+      .. (entry.join and ',"join":' .. cjson.encode(entry.join) or "")
       .. ',"deliver":' .. ARGV[3] .. ',"sender":' .. ARGV[4] .. ',"acceptedAt":' .. entry.acceptedAt .. '}')
     return 1
   end

@@ -1,6 +1,6 @@
 -- Guarantees: a conversation has at most one unfinished turn and that turn one owner with the highest fence.
 -- Without an unfinished turn, the oldest accepted messages of one session and model (together at most `most bytes`, at least
--- one message) become a new turn, in order. With one whose lease ended, the same turn gets a new owner and fence.
+-- one message) become a new turn, in order, but not while more of the last message is expected. With one whose lease ended, the same turn gets a new owner and fence.
 --
 -- KEYS state, accepted, entries, turn
 -- ARGV conversation, new turn id, owner, host, lease (ms), grace end (ms), owner known to be dead, most bytes,
@@ -19,7 +19,9 @@ if open[1] then
   return { "recover", redis.call("HGETALL", turn) }
 end
 
-local cancelUpTo = tonumber(redis.call("HGET", state, "cancelUpTo") or 0)
+local s = redis.call("HMGET", state, "cancelUpTo", "quietUntil")
+local cancelUpTo, quietUntil = tonumber(s[1] or 0), tonumber(s[2] or 0)
+if quietUntil > at then return { "busy", quietUntil } end
 local taken, texts, files, size, session, model, deliver, acceptedAt = {}, {}, {}, 0, nil, nil, nil, nil
 for _, seq in ipairs(redis.call("ZRANGE", accepted, 0, -1)) do
   local json = redis.call("HGET", entries, seq)
@@ -33,7 +35,10 @@ for _, seq in ipairs(redis.call("ZRANGE", accepted, 0, -1)) do
     session, model, deliver = entry.session, entry.model, entry.deliver
     acceptedAt = acceptedAt or entry.acceptedAt
     taken[#taken + 1] = seq
-    if entry.text ~= "" then texts[#texts + 1] = entry.text end
+    if entry.text ~= "" then
+      if #texts > 0 then texts[#texts + 1] = entry.join or "\n\n" end
+      texts[#texts + 1] = entry.text
+    end
     for _, file in ipairs(entry.attachments or {}) do files[#files + 1] = file end
   end
 end
@@ -44,7 +49,7 @@ local who = redis.call("HMGET", state, "principal", "bridge")
 deliver = cjson.encode(deliver)
 local core = '{"v":1,"turnId":"' .. ARGV[2] .. '","conversation":"' .. ARGV[1] .. '","principal":"' .. who[1]
   .. '","bridge":"' .. who[2] .. '","hostId":' .. cjson.encode(ARGV[4]) .. ',"epoch":1,"seqs":['
-  .. table.concat(taken, ",") .. '],"text":' .. cjson.encode(table.concat(texts, "\n\n"))
+  .. table.concat(taken, ",") .. '],"text":' .. cjson.encode(table.concat(texts))
   -- An empty table would become an object.
   .. (#files > 0 and ',"attachments":' .. cjson.encode(files) or "") .. ',"session":' .. session
   .. (model and ',"model":"' .. model .. '"' or "")

@@ -77,10 +77,11 @@ describe("telegram cards", () => {
 
   it("appears at once while a turn streams in the same chat", async () => {
     s.fake.bot.say(BOB, "stream");
-    await until(() => s.fake.bot.fromBot(BOB).at(-1)?.text.startsWith("part"), 3_000, "stream");
+    await until(() => s.fake.bot.draft(BOB)?.text.startsWith("part"), 10_000, "stream");
     const asked = Date.now();
     const { id } = await opened(BOB);
-    assert.ok(Date.now() - asked < 300, `${Date.now() - asked} ms`);
+    // A preview's pace is a second; test/bridges/telegram/limits.test.ts measures it against a quiet chat.
+    assert.ok(Date.now() - asked < 900, `${Date.now() - asked} ms`);
     assert.equal(await tap(BOB, id, "Deny"), "Denied");
     await until(() => s.fake.bot.fromBot(BOB).some((m) => m.text === "echo: stream"), 6_000, "final");
   });

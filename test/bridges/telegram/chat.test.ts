@@ -18,15 +18,6 @@ describe("telegram chat", () => {
           markdown: Array.from({ length: 300 }, (_, i) => `Line **${i}** of a long answer.`).join("\n\n"),
         };
       }
-      if (turn.text.startsWith("stream")) {
-        show("waking");
-        await sleep(400);
-        show("tool", "running `git clone`…");
-        await sleep(1_300);
-        show("text", "so **far");
-        await sleep(1_300);
-        return { kind: "final", markdown: "so **far** so good" };
-      }
       if (turn.text.startsWith("hang")) await sleep(1_500);
       if (turn.text === "break") return { kind: "failure", code: "interrupted", reference: "r_1" };
       if (turn.text === "nothing") return { kind: "final", markdown: "" };
@@ -61,23 +52,6 @@ describe("telegram chat", () => {
     assert.deepEqual(s.fake.bot.fromBot(ANN).at(-1)?.history, ["…", "echo: hello"]);
     assert.ok(s.fake.bot.typingCount(ANN) >= 1);
     await until(() => s.fake.bot.unconfirmed() === 0, 2_000, "update confirmed");
-  });
-
-  it("streams into one message and ends with the final", async () => {
-    await s.ask(ANN, "stream please", /^so far so good$/, 8_000);
-    const message = s.fake.bot.fromBot(ANN).at(-1)!;
-    assert.equal(message.history[0], "…");
-    assert.ok(
-      message.history.some((text) => /Waking up/.test(text)),
-      JSON.stringify(message.history),
-    );
-    assert.ok(
-      message.history.some((text) => /running `git clone`…/.test(text)),
-      JSON.stringify(message.history),
-    );
-    assert.ok(message.history.some((text) => text === "so **far"));
-    assert.equal(message.history.at(-1), "so far so good");
-    assert.deepEqual(message.entities, [{ type: "bold", offset: 3, length: 3 }]);
   });
 
   it("splits a long answer without losing a line", async () => {
@@ -179,14 +153,6 @@ describe("telegram chat", () => {
     await until(() => s.fake.bot.unconfirmed() === 0, 2_000, "updates confirmed");
     await sleep(200);
     assert.equal(s.fake.bot.fromBot(-500).length, 0);
-  });
-
-  it("ignores an edit of what was already handed over", async () => {
-    const { messageId } = s.fake.bot.say(ANN, "first wording");
-    await until(() => s.worker.texts.includes("first wording"));
-    s.fake.bot.editOwn(ANN, messageId, "second wording");
-    await sleep(300);
-    assert.ok(!s.worker.texts.includes("second wording"));
   });
 
   it("repeats an interrupted turn only on its person's tap, once", async () => {

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { GrammyError, HttpError } from "grammy";
 import type { Update } from "grammy/types";
 import { parseMarkdown } from "../../../src/bridges/core/index.ts";
-import { readUpdate } from "../../../src/bridges/telegram/inbound.ts";
+import { draftIdOf, readUpdate } from "../../../src/bridges/telegram/inbound.ts";
 import { failureOutcome, isNotModified } from "../../../src/bridges/telegram/outcome.ts";
 import { renderHtml } from "../../../src/bridges/telegram/render.ts";
 import { parseHtml } from "../../fakes/telegram/entities.ts";
@@ -83,12 +83,70 @@ describe("updates", () => {
       },
     });
   });
+  const group = { id: -5, type: "supergroup", title: "Team" };
+  const bot = { id: 77, is_bot: true, first_name: "Claw" };
+  const places: [string, Update, object][] = [
+    [
+      "talk in a group",
+      message({ text: "x", chat: group }),
+      { conversation: "telegram.77.-5", addressed: false },
+    ],
+    [
+      "a mention",
+      message({ text: "hi @Claw_Bot", chat: group, entities: [{ type: "mention", offset: 3, length: 9 }] }),
+      { conversation: "telegram.77.-5", addressed: true },
+    ],
+    [
+      "another bot's mention",
+      message({ text: "hi @other_bot", chat: group, entities: [{ type: "mention", offset: 3, length: 10 }] }),
+      { conversation: "telegram.77.-5", addressed: false },
+    ],
+    [
+      "an answer to the bot",
+      message({ text: "x", chat: group, reply_to_message: { message_id: 1, from: bot } }),
+      { conversation: "telegram.77.-5", addressed: true },
+    ],
+    [
+      "a forum topic",
+      message({ text: "x", chat: group, message_thread_id: 9, is_topic_message: true }),
+      { conversation: "telegram.77.-5.9", addressed: false },
+    ],
+    [
+      "a thread of replies, which is no topic",
+      message({ text: "x", chat: group, message_thread_id: 9 }),
+      { conversation: "telegram.77.-5", addressed: false },
+    ],
+  ];
+  for (const [name, update, want] of places)
+    it(`${name}: its conversation, and whether the bot is meant`, () => {
+      const read = readUpdate(update, 77, "claw_bot");
+      assert.ok(read.kind === "message" && read.message.place.kind === "group");
+      const { conversation, place } = read.message;
+      assert.deepEqual({ conversation, addressed: place.addressed }, want);
+    });
+  it("reads an edit, and the native Stop of a draft", () => {
+    const edited = { update_id: 1, edited_message: message({ text: "x" }).message } as unknown as Update;
+    assert.equal(readUpdate(edited, 77).kind, "edit");
+    const chat = { id: 5, type: "private", first_name: "Ann" };
+    const stopped = { update_id: 2, stopped_message_generation: { chat, draft_id: 3 } } as unknown as Update;
+    assert.deepEqual(readUpdate(stopped, 77), {
+      kind: "stopped",
+      stop: {
+        ...{ conversation: "telegram.77.5", chat: "5", draftId: 3, sender: { id: "5", name: "Ann" } },
+        place: { kind: "private" },
+      },
+    });
+  });
+  it("a turn's draft has the same number always, not zero, and below 2^31", () => {
+    const ids = Array.from({ length: 500 }, (_, i) => draftIdOf(`t_${String(i).padStart(20, "a")}`));
+    assert.ok(ids.every((id) => Number.isInteger(id) && id > 0 && id < 2 ** 31));
+    assert.equal(new Set(ids).size, 500);
+    assert.equal(draftIdOf("t_x"), draftIdOf("t_x"));
+  });
   const ignored: [string, Update][] = [
-    ["a group", message({ text: "x", chat: { id: -5, type: "group" } })],
     ["a bot", message({ text: "x", from: { ...from, is_bot: true } })],
     ["a channel's post", message({ text: "x", from: undefined })],
     ["a service message", message({ pinned_message: {} })],
-    ["an edit", { update_id: 1, edited_message: message({ text: "x" }).message } as unknown as Update],
     [
       "a tap on an inline message",
       { update_id: 1, callback_query: { id: "c", from, chat_instance: "1", data: "x" } } as unknown as Update,

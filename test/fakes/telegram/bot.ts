@@ -4,7 +4,7 @@
  */
 import { type Fault, Faults } from "./faults.ts";
 import { FloodLimits, type LimitOptions } from "./limits.ts";
-import { BotState, type Chat, type StoredMessage, type User, visible } from "./state.ts";
+import { BotState, type Chat, type FileKind, type StoredMessage, type User, visible } from "./state.ts";
 import { UpdateQueue } from "./updates.ts";
 import { chatObject, messageObject } from "./wire.ts";
 
@@ -45,6 +45,7 @@ export class FakeBot {
   readonly faults = new Faults();
   readonly calls: Call[] = [];
   private lastCallback = 0;
+  private lastAlbum = 0;
 
   constructor(token: string, me: User, limits: LimitOptions) {
     this.token = token;
@@ -78,7 +79,7 @@ export class FakeBot {
       from: userId,
       ...(where.thread === undefined ? {} : { thread: where.thread }),
       ...(where.replyTo === undefined ? {} : { replyTo: where.replyTo }),
-      version: { text, entities: commandEntities(text), replyMarkup: "", source: text },
+      version: { text, entities: entitiesIn(text), replyMarkup: "", source: text },
     });
     return {
       messageId: message.id,
@@ -89,9 +90,10 @@ export class FakeBot {
   /** A person sends a file. */
   sayFile(
     userId: number,
-    file: { name: string; base64: string; kind?: "document" | "photo"; caption?: string },
+    file: { name: string; base64: string; kind?: FileKind; caption?: string; album?: string },
+    where: { chat?: number; thread?: number } = {},
   ): { messageId: number; updateId: number } {
-    const chat = this.chatOf(userId);
+    const chat = this.chatOf(userId, where.chat);
     const id = this.state.keep({ name: file.name, bytes: Buffer.from(file.base64, "base64") });
     const text = file.caption ?? "";
     const version = { text, entities: [], replyMarkup: "", source: text };
@@ -99,12 +101,26 @@ export class FakeBot {
       chatId: chat.id,
       from: userId,
       version,
+      ...(where.thread === undefined ? {} : { thread: where.thread }),
+      ...(file.album === undefined ? {} : { album: file.album }),
       file: { id, kind: file.kind ?? "document" },
     });
     return {
       messageId: message.id,
       updateId: this.updates.push("message", messageObject(this.state, message)),
     };
+  }
+
+  /** A person sends an album: one message per file, all at once; the first may have the caption. */
+  sayAlbum(
+    userId: number,
+    files: { name: string; base64: string; kind?: FileKind; caption?: string }[],
+    where: { chat?: number; thread?: number } = {},
+  ): { messageIds: number[] } {
+    if (files.length < 2 || files.length > 10) throw new Error("an album has 2 to 10 files");
+    this.lastAlbum += 1;
+    const album = `1390000000000${this.lastAlbum}`;
+    return { messageIds: files.map((file) => this.sayFile(userId, { ...file, album }, where).messageId) };
   }
 
   /** A person edits what they wrote. */
@@ -184,7 +200,9 @@ export class FakeBot {
     const shown = this.state.drafts.find((draft) => draft.chatId === chatId);
     if (!shown?.canStop) throw new Error("no draft with a stop button");
     const chat = chatObject(this.state, this.state.chats.get(chatId)!);
-    return this.updates.push("stopped_message_generation", { chat, draft_id: shown.draftId });
+    const thread = shown.thread === undefined ? {} : { message_thread_id: shown.thread };
+    this.state.drafts.splice(this.state.drafts.indexOf(shown), 1);
+    return this.updates.push("stopped_message_generation", { chat, ...thread, draft_id: shown.draftId });
   }
 
   /** The person blocks the bot, or lets it in again. */
@@ -210,6 +228,11 @@ export class FakeBot {
   /** The preview that a private chat shows now; it fades after 30 s. */
   draft(chatId: number): { draftId: number; text: string } | undefined {
     return this.state.drafts.find((draft) => draft.chatId === chatId && Date.now() - draft.at < 30_000);
+  }
+
+  /** Everything that drafts in a chat ever showed, oldest first. */
+  draftsOf(chatId: number): { draftId: number; text: string; at: number }[] {
+    return this.state.draftHistory.filter((draft) => draft.chatId === chatId);
   }
 
   /** How often the bot showed "typing" in a chat. */
@@ -290,6 +313,14 @@ function buttonsIn(replyMarkup: string): { text: string; data: string }[] {
     inline_keyboard: { text: string; callback_data?: string }[][];
   };
   return inline_keyboard.flat().map(({ text, callback_data }) => ({ text, data: callback_data ?? "" }));
+}
+
+/** What Telegram marks in what a person writes. */
+function entitiesIn(text: string): { type: string; offset: number; length: number }[] {
+  const mentions = [...text.matchAll(/(?<![\w@])@\w{3,32}/g)].map((match) => ({
+    ...{ type: "mention", offset: match.index, length: match[0].length },
+  }));
+  return [...commandEntities(text), ...mentions];
 }
 
 function commandEntities(text: string): { type: string; offset: number; length: number }[] {

@@ -27,6 +27,21 @@ export function requireNoPreview(method: string, params: Params): void {
   throw badRequest(`FAKE: ${method} without link_preview_options.is_disabled`);
 }
 
+/**
+ * Not Telegram's rule but ours: `sendMessageDraft` has no switch for previews, so a draft has no link, and no address
+ * outside code.
+ */
+export function requireNoAddress(method: string, { text, entities }: Parsed): void {
+  const link = entities.find(({ type }) => type === "text_link" || type === "url" || type === "text_mention");
+  let bare = text;
+  for (const { type, offset, length } of entities)
+    if (type === "code" || type === "pre")
+      bare = bare.slice(0, offset) + " ".repeat(length) + bare.slice(offset + length);
+  const address = /https?:|www\.|[\p{L}\p{N}-]\.[\p{L}]{2,}/iu.exec(bare)?.[0];
+  if (link ?? address)
+    throw badRequest(`FAKE: ${method} with an address that can be previewed: ${address ?? link?.type}`);
+}
+
 /** Checks a keyboard; returns it as canonical JSON, "" when there is none. */
 export function keyboardOf(markup: unknown): string {
   if (markup === undefined) return "";

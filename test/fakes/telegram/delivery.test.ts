@@ -42,9 +42,27 @@ describe("fake telegram: delivery", () => {
     it("from people can be fetched", async () => {
       r.fake.bot.sayFile(ANN, { name: "p.png", base64: bytes.toString("base64"), kind: "photo" });
       const update = r.fake.bot.updates.pending.at(-1)!["message"] as { photo: { file_id: string }[] };
-      const { result } = await call("getFile", { file_id: update.photo[0]!.file_id });
+      const { result } = await call("getFile", { file_id: update.photo.at(-1)!.file_id });
       const back = await fetch(`${r.fake.url}/file/bot${r.fake.token}/${result.file_path}`);
       assert.deepEqual(Buffer.from(await back.arrayBuffer()), bytes);
+    });
+    it("of an album come as one message each, in one group, the caption with its file", async () => {
+      const { messageIds } = r.fake.bot.sayAlbum(ANN, [
+        { name: "a.jpg", base64: "YQ==", kind: "photo", caption: "both" },
+        { name: "b.jpg", base64: "Yg==", kind: "photo" },
+      ]);
+      const updates = r.fake.bot.updates.pending.slice(-2).map((update) => update["message"]) as {
+        message_id: number;
+        media_group_id: string;
+        caption?: string;
+      }[];
+      assert.deepEqual(
+        updates.map((one) => one.message_id),
+        messageIds,
+      );
+      assert.equal(updates[0]?.media_group_id, updates[1]?.media_group_id);
+      assert.deepEqual([updates[0]?.caption, updates[1]?.caption], ["both", undefined]);
+      assert.throws(() => r.fake.bot.sayAlbum(ANN, [{ name: "a", base64: "" }]), /2 to 10/);
     });
     it("are never sent by URL, captions have 1024 units", async () => {
       await refused(

@@ -258,6 +258,16 @@ describe("fake telegram: messages", () => {
       await refused("sendMessageDraft", { chat_id: ANN, draft_id: 0, text: "x" }, /non-zero/);
       await refused("sendMessageDraft", { chat_id: ANN, draft_id: 5, text: "x".repeat(4097) }, /too long/);
     });
+    it("have no link and no address outside code: there is no switch for previews", async () => {
+      const at = { chat_id: ANN, draft_id: 9, parse_mode: "HTML" };
+      for (const text of ["https://x.test", "see evil.example/x", '<a href="https://x.test">t</a>'])
+        await refused("sendMessageDraft", { ...at, text }, /FAKE: .*previewed/);
+      assert.equal(
+        (await call("sendMessageDraft", { ...at, text: "<code>https://x.test</code> v1.2" })).ok,
+        true,
+      );
+      await refused("sendMessageDraft", { ...at, text: "x", message_thread_id: 99 }, /thread not found/);
+    });
     it("end with a message, and their stop button is an update", async () => {
       await call("sendMessageDraft", { chat_id: ANN, draft_id: 6, can_stop: true });
       const id = r.fake.bot.pressStop(ANN);

@@ -1,6 +1,13 @@
 /** The Bot API's methods over the fake's state. Each checks everything before it changes anything. */
 import type { FakeBot } from "./bot.ts";
-import { keyboardOf, MAX_CAPTION, MAX_TEXT, parseText, requireNoPreview } from "./content.ts";
+import {
+  keyboardOf,
+  MAX_CAPTION,
+  MAX_TEXT,
+  parseText,
+  requireNoAddress,
+  requireNoPreview,
+} from "./content.ts";
 import { badRequest } from "./errors.ts";
 import type { Params } from "./params.ts";
 import type { Upload } from "./request.ts";
@@ -88,6 +95,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
   sendMessageDraft(bot, params) {
     const text = params["text"] ?? "";
     const parsed = parseText(text, params, MAX_TEXT, "message is too long");
+    requireNoAddress("sendMessageDraft", parsed);
     return draft(bot, params, parsed.text);
   },
 
@@ -226,6 +234,7 @@ function draft(bot: FakeBot, params: Params, text: string): true {
   const chat = bot.state.chatFor(params["chat_id"]);
   if (chat.type !== "private") throw badRequest("message drafts can be sent only to private chats");
   if (params["draft_id"] === 0) throw badRequest("draft_id must be non-zero");
+  threadOf(chat, params);
   const { state } = bot;
   const rest = state.drafts.filter((shown) => shown.chatId !== chat.id);
   const next = {
@@ -233,9 +242,11 @@ function draft(bot: FakeBot, params: Params, text: string): true {
     draftId: params["draft_id"],
     text,
     canStop: params["can_stop"] === true,
+    ...(params["message_thread_id"] === undefined ? {} : { thread: params["message_thread_id"] as number }),
     at: Date.now(),
   };
   state.drafts.splice(0, state.drafts.length, ...rest, next);
+  state.draftHistory.push(next);
   return true;
 }
 

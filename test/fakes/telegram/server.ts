@@ -40,6 +40,7 @@ const CONTROLS = [
   "addGroup",
   "say",
   "sayFile",
+  "sayAlbum",
   "editOwn",
   "press",
   "callbackAnswer",
@@ -51,6 +52,7 @@ const CONTROLS = [
   "messages",
   "fromBot",
   "draft",
+  "draftsOf",
   "typingCount",
   "fault",
   "clearFaults",
@@ -207,10 +209,16 @@ function apply(bot: FakeBot, method: string, params: Params, response: ServerRes
       if (secret !== "" && !/^[A-Za-z0-9_-]{1,256}$/.test(secret))
         throw badRequest("secret token contains unallowed characters");
       updates.close();
-      updates.webhook = { url: params["url"], secret };
+      const connections = params["max_connections"] ?? 40;
+      if (connections < 1 || connections > 100) throw badRequest("max_connections is out of range");
+      if (params["drop_pending_updates"]) updates.drop();
+      updates.ask(params["allowed_updates"]);
+      updates.webhook = { url: params["url"], secret, connections };
+      updates.start();
       return true;
     }
     case "deleteWebhook":
+      if (params["drop_pending_updates"]) updates.drop();
       updates.webhook = undefined;
       return true;
     case "getWebhookInfo": {

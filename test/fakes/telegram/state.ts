@@ -35,6 +35,9 @@ export interface Version {
   source: string;
 }
 
+/** What a file is shown as. */
+export type FileKind = "document" | "photo" | "voice" | "video_note" | "video" | "audio";
+
 /** A message with its whole history; the last version is what is visible. */
 export interface StoredMessage {
   id: number;
@@ -46,13 +49,16 @@ export interface StoredMessage {
   versions: Version[];
   deleted: boolean;
   rich: boolean;
-  file?: { id: string; kind: "document" | "photo" };
+  file?: { id: string; kind: FileKind };
+  /** Files of one album have it in common. */
+  album?: string;
 }
 
 /** A preview in a private chat. */
 export interface Draft {
   chatId: number;
   draftId: number;
+  thread?: number;
   text: string;
   canStop: boolean;
   at: number;
@@ -66,6 +72,8 @@ export class BotState {
   readonly messages: StoredMessage[] = [];
   readonly files = new Map<string, Upload & { path: string }>();
   readonly drafts: Draft[] = [];
+  /** Every draft that was ever shown, oldest first. */
+  readonly draftHistory: Draft[] = [];
   readonly actions: { chatId: number; action: string; at: number }[] = [];
   readonly callbacks = new Map<
     string,

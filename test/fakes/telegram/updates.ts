@@ -29,7 +29,7 @@ export class UpdateQueue {
   private poll: Poll | undefined;
   private allowed: string[] = [];
   private again = false;
-  webhook: { url: string; secret: string; lastError?: string } | undefined;
+  webhook: { url: string; secret: string; connections: number; lastError?: string } | undefined;
 
   /** Adds an update, unless its kind was not asked for. Returns its id. */
   push(kind: string, value: unknown): number {
@@ -38,8 +38,18 @@ export class UpdateQueue {
     if (!wanted) return id;
     this.queue.push({ update_id: id, [kind]: value });
     this.wake();
-    if (this.webhook) void this.deliver();
+    this.deliver();
     return id;
+  }
+
+  /** Kinds that are wanted from now on; the setting stays when none is given. */
+  ask(allowed: string[] | undefined): void {
+    if (allowed) this.allowed = allowed;
+  }
+
+  /** Forgets what waits. */
+  drop(): void {
+    this.queue = [];
   }
 
   /** What is not yet confirmed. */
@@ -111,31 +121,42 @@ export class UpdateQueue {
     end(poll);
   }
 
-  /** Posts updates in order; stops at the first that isn't answered with 2xx and tries again later. */
-  private delivering = false;
-  private async deliver(): Promise<void> {
-    if (this.delivering) return;
-    this.delivering = true;
-    while (this.webhook && this.queue.length > 0) {
-      const update = this.queue[0]!;
-      const headers: Record<string, string> = { "content-type": "application/json" };
-      if (this.webhook.secret) headers["x-telegram-bot-api-secret-token"] = this.webhook.secret;
-      const status = await fetch(this.webhook.url, {
-        method: "POST",
-        headers,
-        body: JSON.stringify(update),
-      }).then(
-        (response) => response.status,
-        () => 0,
-      );
-      if (status >= 200 && status < 300) {
-        this.queue.shift();
-        this.confirmed = [update];
-        continue;
-      }
-      if (this.webhook) this.webhook.lastError = `Wrong response from the webhook: ${status}`;
-      await new Promise((resolve) => setTimeout(resolve, 200));
+  /** Updates under way to the webhook. */
+  private readonly sending = new Set<number>();
+
+  /** Posts updates, at most `max_connections` at once; what isn't answered with 2xx is sent again later. */
+  private deliver(): void {
+    const { webhook } = this;
+    if (!webhook) return;
+    for (const update of this.queue) {
+      if (this.sending.size >= webhook.connections) return;
+      if (this.sending.has(update.update_id)) continue;
+      this.sending.add(update.update_id);
+      void this.send(update, webhook).finally(() => {
+        this.sending.delete(update.update_id);
+        this.deliver();
+      });
     }
-    this.delivering = false;
+  }
+
+  private async send(update: Update, webhook: NonNullable<UpdateQueue["webhook"]>): Promise<void> {
+    const headers: Record<string, string> = { "content-type": "application/json" };
+    if (webhook.secret) headers["x-telegram-bot-api-secret-token"] = webhook.secret;
+    const status = await fetch(webhook.url, { method: "POST", headers, body: JSON.stringify(update) }).then(
+      (response) => response.status,
+      () => 0,
+    );
+    if (status >= 200 && status < 300) {
+      this.queue = this.queue.filter((one) => one !== update);
+      this.confirmed = [update];
+      return;
+    }
+    webhook.lastError = `Wrong response from the webhook: ${status}`;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+
+  /** A webhook was set: what waits goes there. */
+  start(): void {
+    this.deliver();
   }
 }

@@ -1,6 +1,6 @@
 /** Stored things as Bot API objects. */
 import type { Entity } from "./entities.ts";
-import type { BotState, Chat, StoredMessage } from "./state.ts";
+import type { BotState, Chat, FileKind, StoredMessage } from "./state.ts";
 import { visible } from "./state.ts";
 
 /** A chat as it stands in a message. */
@@ -37,11 +37,36 @@ export function messageObject(state: BotState, message: StoredMessage): Record<s
     ...(message.versions.length > 1 ? { edit_date: Math.floor(visible(message).at / 1000) } : {}),
     ...(message.thread === undefined ? {} : { message_thread_id: message.thread, is_topic_message: true }),
     ...(answered ? { reply_to_message: answered } : {}),
-    ...(message.file?.kind === "document" ? { document: { ...described, file_name: file?.name } } : {}),
-    ...(message.file?.kind === "photo" ? { photo: [{ ...described, width: 1, height: 1 }] } : {}),
+    ...(message.album === undefined ? {} : { media_group_id: message.album }),
+    ...fileObject(message.file?.kind, described, file?.name),
     ...bodyOf(message, text, entities),
     ...(replyMarkup === "" ? {} : { reply_markup: JSON.parse(replyMarkup) as unknown }),
   };
+}
+
+/** A file as each kind of message carries it. */
+function fileObject(kind: FileKind | undefined, described: object | undefined, name: string | undefined) {
+  switch (kind) {
+    case undefined:
+      return {};
+    case "photo": {
+      // Sizes of one picture, the largest last.
+      const small = { file_id: "file_thumb", file_unique_id: "uthumb", file_size: 1, width: 1, height: 1 };
+      return { photo: [small, { ...described, width: 2, height: 2 }] };
+    }
+    case "voice":
+      return { voice: { ...described, duration: 1, mime_type: "audio/ogg" } };
+    case "video_note":
+      return { video_note: { ...described, duration: 1, length: 240 } };
+    case "video":
+      return {
+        video: { ...described, duration: 1, width: 2, height: 2, mime_type: "video/mp4", file_name: name },
+      };
+    case "audio":
+      return { audio: { ...described, duration: 1, mime_type: "audio/mpeg", file_name: name } };
+    case "document":
+      return { document: { ...described, file_name: name, mime_type: "application/octet-stream" } };
+  }
 }
 
 function withoutReply({ replyTo: _, ...message }: StoredMessage): StoredMessage {
