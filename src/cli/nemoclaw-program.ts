@@ -39,6 +39,7 @@ Examples:
   nemoclaw start                               start the service; in a terminal, chat right here
   nemoclaw start --once "What is 2+2?"         ask one question, print the answer, stop
   TELEGRAM_BOT_TOKEN=… nemoclaw start          with the Telegram bridge
+  DISCORD_BOT_TOKEN=… nemoclaw start           with the Discord bridge
   nemoclaw status                              what runs and how it is
   nemoclaw logs --follow                       the one log of all processes
   nemoclaw my-agent policy-add npm             a preset for one sandbox

@@ -15,6 +15,7 @@ const STARTERS: Record<ServiceName, () => Promise<StartService>> = {
   worker: async () => (await import("./services/worker.ts")).startWorker,
   console: async () => (await import("./services/console.ts")).startConsole,
   "telegram-bridge": async () => (await import("./services/telegram-bridge.ts")).startTelegram,
+  "discord-bridge": async () => (await import("./services/discord-bridge.ts")).startDiscord,
 };
 
 /** After an exception that nobody caught, and after the supervisor's death, ending may take this long. */

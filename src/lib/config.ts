@@ -56,6 +56,13 @@ const Config = z.strictObject({
       apiRoot: HttpUrl.default("https://api.telegram.org"),
     })
     .prefault({}),
+  discord: z
+    .strictObject({
+      /** Who is let in. Empty: nobody. */
+      allowedUsers: z.array(UserId).default([]),
+      apiRoot: HttpUrl.default("https://discord.com/api"),
+    })
+    .prefault({}),
   /** Web page of the console on 127.0.0.1; 0 = any free port. */
   console: z.strictObject({ port: z.number().int().min(0).max(65_535).default(0) }).prefault({}),
   /** Files in chats. A cap counts for each file; a message or an answer may have 10. */
@@ -86,7 +93,7 @@ export interface ConfigParts {
 /** A secret that came by the environment and where it belongs. */
 export interface SecretSource {
   variable: string;
-  process: "gateway" | "telegram-bridge";
+  process: "gateway" | "telegram-bridge" | "discord-bridge";
   /** File name below `secrets/<process>/`. */
   name: string;
   value: string;
@@ -121,6 +128,14 @@ const OVERRIDES: Record<string, Override> = {
     read: (text) => text.split(/[\s,]+/).filter(Boolean),
   },
   TELEGRAM_API_ROOT: { path: ["telegram", "apiRoot"] },
+  DISCORD_ALLOWED_USERS: {
+    path: ["discord", "allowedUsers"],
+    read: (text) => text.split(/[\s,]+/).filter(Boolean),
+  },
+  DISCORD_API_ROOT: { path: ["discord", "apiRoot"] },
+  // The names under which the conformance suite takes servers of others (docs/testing.md).
+  BRIDGE_TELEGRAM_API_ROOT: { path: ["telegram", "apiRoot"] },
+  BRIDGE_DISCORD_API: { path: ["discord", "apiRoot"] },
   NEMOCLAW_DRIVER: { path: ["sandbox", "driver"] },
   NEMOCLAW_CGROUP: { path: ["sandbox", "cgroup"] },
   NEMOCLAW_PROTECTIONS: { path: ["sandbox", "protections"] },
@@ -133,7 +148,7 @@ const OVERRIDES: Record<string, Override> = {
   "--port": { path: ["console", "port"], read: Number },
 };
 
-/** File name of the bot's token below `secrets/telegram-bridge/`. */
+/** File name of a bot's token below `secrets/<bridge>/`. */
 export const BOT_TOKEN = "bot-token";
 
 /**
@@ -204,14 +219,16 @@ function secretsIn(
 ): (SecretSource & { provider?: string })[] {
   const known = [
     { variable: "TELEGRAM_BOT_TOKEN", process: "telegram-bridge" as const, name: BOT_TOKEN },
+    { variable: "DISCORD_BOT_TOKEN", process: "discord-bridge" as const, name: BOT_TOKEN },
     ...keys.map((key) => ({ ...key, process: "gateway" as const, name: `${key.provider}.key` })),
   ];
   const found = known.flatMap((secret) => {
     const value = env[secret.variable]?.trim();
     return value ? [{ ...secret, value }] : [];
   });
-  const first = (name: string) => found.find((secret) => secret.name === name);
-  return found.filter((secret) => first(secret.name) === secret);
+  const first = (one: SecretSource) =>
+    found.find((secret) => secret.process === one.process && secret.name === one.name);
+  return found.filter((secret) => first(secret) === secret);
 }
 
 /** The only provider with a key, else the demo. */

@@ -21,9 +21,9 @@ before(() => {
 });
 after(() => rmSync(home, { recursive: true }));
 
-const settings = (text: string, hasBotToken = false): Settings => ({
+const settings = (text: string, hasToken = false): Settings => ({
   config: readConfig(pathsOf(home), { text, env: {} }).config,
-  ...{ hasBotToken, onlyOperator: true, notices: [] },
+  ...{ bots: hasToken ? ["telegram-bridge"] : [], onlyOperator: true, notices: [] },
 });
 
 describe("settings", () => {

@@ -151,6 +151,8 @@ async function greetStranger(
     throw new Fault({ code: "identity-invalid", message: "platform identity is no number" });
   const told = await deps.bridge.strangerKnocked(id);
   deps.logger.info({ sender: id, told }, "stranger refused");
-  if (told) await deps.reply(message.deliver, reason === "closed" ? "stranger-closed" : "stranger", { id });
+  const setting = `${message.bridge.split(".")[0]!.toUpperCase()}_ALLOWED_USERS`;
+  if (told)
+    await deps.reply(message.deliver, reason === "closed" ? "stranger-closed" : "stranger", { id, setting });
   return { kind: "stranger", told };
 }

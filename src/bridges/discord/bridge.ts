@@ -79,6 +79,8 @@ export interface DiscordStatus {
   /** `deaf`: sockets are being opened, nothing can be heard. */
   state: "starting" | "listening" | "deaf" | "standby" | "failed" | "closed";
   bot: string;
+  /** The application's id, empty before Discord told it: what an invitation names. */
+  application: string;
   /** Numbers of the shards that are listened to here, of how many. */
   shards: { held: number[]; total: number };
   /** When Discord last told anything (ms since the epoch), 0 before. */
@@ -186,6 +188,7 @@ class Bridge {
     return {
       state: this.state(),
       bot: this.parts?.name ?? userIdOf(this.options.token),
+      application: this.parts?.self.application ?? "",
       shards: { held: this.shards?.held ?? [], total: this.shards?.total ?? 0 },
       lastEventAt: this.parts?.side.lastEventAt ?? 0,
       problem: this.problem?.message ?? "",

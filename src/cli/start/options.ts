@@ -12,4 +12,4 @@ export interface StartOptions {
 }
 
 /** Services that may be named: what each needs must be there. */
-export const NAMED: readonly string[] = ["telegram-bridge", "console"];
+export const NAMED: readonly string[] = ["telegram-bridge", "discord-bridge", "console"];

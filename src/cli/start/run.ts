@@ -1,5 +1,6 @@
 /** What `nemoclaw start` does: runs the service, asks one question with `--once`, offers a chat prompt in a terminal. */
 import { setImmediate } from "node:timers/promises";
+import type { Config } from "../../lib/config.ts";
 import { Fault } from "../../lib/errors.ts";
 import { homeFrom } from "../../lib/paths.ts";
 import { askOnce } from "../chat/once.ts";
@@ -8,6 +9,7 @@ import { EXIT, say } from "../io.ts";
 import { prettyLines } from "../pretty.ts";
 import type { ServiceStatus } from "../supervisor/control.ts";
 import { openInstallation } from "../supervisor/installation.ts";
+import { BOT_TOKENS, type BotName, isBot } from "../supervisor/secrets.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { startDetached } from "./detach.ts";
 import { joinRunning, runningStatus } from "./join.ts";
@@ -31,7 +33,7 @@ export async function runStart(service: string | undefined, options: StartOption
     driver: options.driver,
     port: options.port,
   });
-  if (service !== undefined) insistOn(service, installation.hasBotToken);
+  if (service !== undefined) insistOn(service, installation.bots);
   const interactive = options.once === undefined && options.prompt && isTerminal();
   const pretty = prettyLines({
     color: process.stderr.isTTY === true,
@@ -71,7 +73,7 @@ export async function runStart(service: string | undefined, options: StartOption
     await supervisor.stop({ sandboxes: true });
     process.exit(interrupted ? 130 : code);
   }
-  sayWhereToChat(supervisor, installation.config.telegram.allowedUsers.length);
+  sayWhereToChat(supervisor, installation.config);
   // A bridge whose platform is away may come later; READY is said when it has, and else before the prompt.
   await Promise.race([supervisor.ready.then(() => say("READY")), setImmediate()]);
   if (interactive) {
@@ -114,23 +116,40 @@ function insistKnown(service: string): void {
   });
 }
 
+/** Where a bot's token comes from. */
+const TOKEN_FROM: Record<BotName, string> = {
+  "telegram-bridge": "get one from @BotFather",
+  "discord-bridge": "take one from discord.com/developers → your application → Bot",
+};
+
 /** @throws Fault when a service that was asked for by name lacks what it needs. */
-function insistOn(service: string, hasBotToken: boolean): void {
-  if (service === "telegram-bridge" && !hasBotToken) {
-    throw new Fault({
-      code: "telegram-token-missing",
-      message: "the Telegram bridge needs a bot token",
-      hint: "get one from @BotFather, then: TELEGRAM_BOT_TOKEN=… nemoclaw start telegram-bridge",
-    });
-  }
+function insistOn(service: string, bots: readonly BotName[]): void {
+  if (!isBot(service) || bots.includes(service)) return;
+  const [platform = ""] = service.split("-");
+  throw new Fault({
+    code: `${platform}-token-missing`,
+    message: `the ${platform[0]!.toUpperCase()}${platform.slice(1)} bridge needs a bot token`,
+    hint: `${TOKEN_FROM[service]}, then: ${BOT_TOKENS[service].variable}=… nemoclaw start ${service}`,
+  });
 }
 
-function sayWhereToChat(supervisor: Supervisor, allowedUsers: number): void {
-  const telegram = supervisor.status.services.find(({ name }) => name === "telegram-bridge");
+function sayWhereToChat(supervisor: Supervisor, { telegram, discord }: Config): void {
   if (supervisor.consoleUrl) say(`Chat in a browser on this machine: ${supervisor.consoleUrl}`);
-  if (!telegram) say("Telegram: set TELEGRAM_BOT_TOKEN (from @BotFather) to chat there");
-  else if (telegram.facts["bot"]) {
-    const closed = allowedUsers === 0 ? " — nobody is let in yet: TELEGRAM_ALLOWED_USERS" : "";
-    say(`Telegram: https://t.me/${telegram.facts["bot"].replace(/^@/, "")}${closed}`);
+  const bots = [
+    { name: "telegram-bridge", platform: "Telegram", from: "@BotFather", allowed: telegram.allowedUsers },
+    {
+      name: "discord-bridge",
+      platform: "Discord",
+      from: "discord.com/developers",
+      allowed: discord.allowedUsers,
+    },
+  ];
+  for (const { name, platform, from, allowed } of bots) {
+    const variable = platform.toUpperCase();
+    const facts = supervisor.status.services.find((service) => service.name === name)?.facts;
+    if (!facts) say(`${platform}: set ${variable}_BOT_TOKEN (from ${from}) to chat there`);
+    const where = facts?.["invite"] ?? (facts?.["bot"] && `https://t.me/${facts["bot"].replace(/^@/, "")}`);
+    const closed = allowed.length === 0 ? ` — nobody is let in yet: ${variable}_ALLOWED_USERS` : "";
+    if (where) say(`${platform}: ${where}${closed}`);
   }
 }

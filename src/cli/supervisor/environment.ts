@@ -28,7 +28,7 @@ const FOR_THE_WORLD = [
   "NODE_EXTRA_CA_CERTS",
   "SSL_CERT_FILE",
 ];
-const REACHES_OUT: readonly ServiceName[] = ["gateway", "telegram-bridge"];
+const REACHES_OUT: readonly ServiceName[] = ["gateway", "telegram-bridge", "discord-bridge"];
 
 /** Folder of compiled code (Node's compile cache), one per process: nobody may prepare code for another user. */
 export const cacheOf = (paths: Paths, name: ServiceName): string => join(paths.home, "cache", name);

@@ -3,8 +3,7 @@
  * Must leave no secret in this process's environment.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { BOT_TOKEN, type Config, type ConfigFlags } from "../../lib/config.ts";
+import type { Config, ConfigFlags } from "../../lib/config.ts";
 import { newId } from "../../lib/ids.ts";
 import type { Paths } from "../../lib/paths.ts";
 import { type Blueprint, resolveBlueprint } from "../../sandbox/index.ts";
@@ -12,13 +11,14 @@ import { PROJECT_ROOT } from "../project.ts";
 import { readConfig } from "../settings/read.ts";
 import { type HomeLock, lockHome } from "./home-lock.ts";
 import { makeLayout } from "./layout.ts";
-import { readSecret, storeSecrets } from "./secrets.ts";
+import { type BotName, botsWithToken, storeSecrets } from "./secrets.ts";
 import { type Users, usersFor } from "./users.ts";
 
 /** What may change while the service runs: `nemoclaw reload` reads it anew. */
 export interface Settings {
   config: Config;
-  hasBotToken: boolean;
+  /** Bridges whose token is there. */
+  bots: BotName[];
   /** Nobody but the operator is let in. */
   onlyOperator: boolean;
   notices: string[];
@@ -72,10 +72,11 @@ function readSettings(
 ): Settings {
   const { config, secrets, notices } = readConfig(paths, { env, flags, blueprint });
   storeSecrets(secrets, paths, users, env);
-  const hasBotToken = readSecret(join(paths.secrets("telegram-bridge"), BOT_TOKEN)) !== undefined;
+  const bots = botsWithToken(paths);
+  const allowed = { "telegram-bridge": config.telegram, "discord-bridge": config.discord };
   return {
-    ...{ config, hasBotToken, notices },
-    onlyOperator: !hasBotToken || config.telegram.allowedUsers.length === 0,
+    ...{ config, bots, notices },
+    onlyOperator: bots.every((bot) => allowed[bot].allowedUsers.length === 0),
   };
 }
 

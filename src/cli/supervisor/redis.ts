@@ -27,6 +27,7 @@ const LOGINS: { process: string; role: RedisRole; owner: Owner }[] = [
   { process: "gateway", role: "gateway", owner: "gateway" },
   { process: "console", role: "bridge-console", owner: "console" },
   { process: "telegram-bridge", role: "bridge-telegram", owner: "telegram-bridge" },
+  { process: "discord-bridge", role: "bridge-discord", owner: "discord-bridge" },
 ];
 
 /** Redis, serving. */

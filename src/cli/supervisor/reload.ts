@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Settings } from "./installation.ts";
+import { BOT_TOKENS, type BotName } from "./secrets.ts";
 import type { ServiceName } from "./users.ts";
 
 /** How a change takes effect. */
@@ -22,6 +23,7 @@ export const EFFECTS: Readonly<Record<string, Effect>> = {
   sandboxes: "live",
   defaultSandbox: "live",
   telegram: "telegram-bridge",
+  discord: "discord-bridge",
   console: "console",
   files: "start",
   log: "live",
@@ -47,8 +49,10 @@ export function planReload(before: Settings, after: Settings): ReloadPlan {
   const restart = new Set(
     effects.flatMap(({ effect }) => (effect === "live" || effect === "start" ? [] : [effect])),
   );
-  if (after.hasBotToken && !before.hasBotToken) restart.add("telegram-bridge");
-  if (!after.hasBotToken) restart.delete("telegram-bridge");
+  for (const bot of Object.keys(BOT_TOKENS) as BotName[]) {
+    if (!after.bots.includes(bot)) restart.delete(bot);
+    else if (!before.bots.includes(bot)) restart.add(bot);
+  }
   return {
     changed,
     restart: [...restart],

@@ -24,7 +24,21 @@ import type { Ids, Users } from "./users.ts";
 /** Bridges that need a token: the variable that names it, and its file below `secrets/<bridge>/`. */
 export const BOT_TOKENS = {
   "telegram-bridge": { variable: "TELEGRAM_BOT_TOKEN", file: BOT_TOKEN },
+  "discord-bridge": { variable: "DISCORD_BOT_TOKEN", file: BOT_TOKEN },
 } as const;
+
+/** A bridge that needs a token. */
+export type BotName = keyof typeof BOT_TOKENS;
+
+/** Whether a process's name is such a bridge's. */
+export const isBot = (name: string): name is BotName => Object.hasOwn(BOT_TOKENS, name);
+
+/** Bridges whose token is there. */
+export function botsWithToken(paths: Paths): BotName[] {
+  return (Object.keys(BOT_TOKENS) as BotName[]).filter(
+    (name) => readSecret(join(paths.secrets(name), BOT_TOKENS[name].file)) !== undefined,
+  );
+}
 
 /** Writes one secret so that no other user ever could read it, and a crash leaves the old or the new one. */
 export function writeSecret(file: string, value: string, ids: Ids): void {

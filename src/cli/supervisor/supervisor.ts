@@ -20,6 +20,7 @@ import { openOperatorStore, syncProfiles } from "./profiles.ts";
 import { type ServiceRedis, startRedis } from "./redis.ts";
 import { EFFECTS, planReload } from "./reload.ts";
 import { Sandboxes } from "./sandboxes.ts";
+import { isBot } from "./secrets.ts";
 import { outlastChildren, recordChildren } from "./survivors.ts";
 import type { ServiceName } from "./users.ts";
 
@@ -30,10 +31,15 @@ const ENDING_MS = 5_000;
 const ANSWER_MS = 1_000;
 
 /** In this order they start; in the reverse order they end, but the worker first (RELIABILITY §6, drain). */
-const START_ORDER: ServiceName[][] = [["launcher"], ["gateway"], ["worker"], ["console", "telegram-bridge"]];
+const START_ORDER: ServiceName[][] = [
+  ["launcher"],
+  ["gateway"],
+  ["worker"],
+  ["console", "telegram-bridge", "discord-bridge"],
+];
 const DRAIN_ORDER: { names: ServiceName[]; limitMs: number }[] = [
   { names: ["worker"], limitMs: TIMEOUTS.drainTurns + ENDING_MS },
-  { names: ["console", "telegram-bridge"], limitMs: TIMEOUTS.drainOutbox + ENDING_MS },
+  { names: ["console", "telegram-bridge", "discord-bridge"], limitMs: TIMEOUTS.drainOutbox + ENDING_MS },
   { names: ["gateway"], limitMs: ENDING_MS },
   { names: ["launcher"], limitMs: ENDING_MS },
 ];
@@ -151,7 +157,7 @@ export class Supervisor {
     });
 
     for (const name of START_ORDER.flat()) {
-      if (name !== "telegram-bridge" || this.#settings.hasBotToken) this.#prepare(name);
+      if (!isBot(name) || this.#settings.bots.includes(name)) this.#prepare(name);
     }
     const node = process.execPath;
     const [runtime, redis] = await Promise.all([
@@ -203,7 +209,7 @@ export class Supervisor {
         runtime: { node, dir, digest },
       })
       .then(() => this.#progress(`· ${name} ready`));
-    if (name !== "telegram-bridge") return started;
+    if (!isBot(name)) return started;
     // Its platform may be away: that must not keep the others from serving.
     const late = new Promise<void>((resolve) => {
       setTimeout(resolve, BRIDGE_WAIT_MS).unref();

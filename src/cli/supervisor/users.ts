@@ -4,7 +4,14 @@
  */
 
 /** Processes of one installation, by the name that `nemoclaw start NAME` takes. */
-export const SERVICES = ["launcher", "gateway", "worker", "console", "telegram-bridge"] as const;
+export const SERVICES = [
+  "launcher",
+  "gateway",
+  "worker",
+  "console",
+  "telegram-bridge",
+  "discord-bridge",
+] as const;
 
 /** A process's name. */
 export type ServiceName = (typeof SERVICES)[number];
@@ -26,6 +33,7 @@ const UIDS: Record<Exclude<Owner, "launcher">, number> = {
   worker: 1_899_999_003,
   console: 1_899_999_004,
   "telegram-bridge": 1_899_999_005,
+  "discord-bridge": 1_899_999_006,
 };
 
 /** Owner → ids. The launcher stays what we are. */
@@ -42,6 +50,7 @@ export function usersFor(uid: number, gid: number): Users {
       worker: own,
       console: own,
       "telegram-bridge": own,
+      "discord-bridge": own,
     };
   }
   const reserved = (owner: Exclude<Owner, "launcher">) => ({ uid: UIDS[owner], gid: SERVICES_GID });
@@ -52,5 +61,6 @@ export function usersFor(uid: number, gid: number): Users {
     worker: reserved("worker"),
     console: reserved("console"),
     "telegram-bridge": reserved("telegram-bridge"),
+    "discord-bridge": reserved("discord-bridge"),
   };
 }

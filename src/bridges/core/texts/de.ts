@@ -12,7 +12,7 @@ export const GERMAN: Readonly<Record<string, string>> = {
   stranger:
     "Hallo! Dieser Bot ist privat, und du stehst noch nicht auf seiner Liste.\n\nDeine Benutzer-ID ist `{id}`. Um eingelassen zu werden, schick sie der Person, die diesen Bot betreibt.",
   "stranger-closed":
-    "Hallo! Bei diesem Bot ist noch niemand eingelassen.\n\nDeine Benutzer-ID ist `{id}`. Wenn du diesen Bot betreibst, trag die ID in TELEGRAM\\_ALLOWED\\_USERS ein und starte ihn neu.",
+    "Hallo! Bei diesem Bot ist noch niemand eingelassen.\n\nDeine Benutzer-ID ist `{id}`. Wenn du diesen Bot betreibst, trag die ID in {setting} ein und starte ihn neu.",
   "not-here": "Darauf antworte ich hier nicht.",
   "private-only": "Ich antworte nur in privaten Chats.",
   "text-only": "Bisher kann ich nur Text lesen. Bitte schreib deine Nachricht als Text.",

@@ -70,7 +70,7 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   stranger:
     "Hello! This bot is private, and you are not on its list yet.\n\nYour user id is `{id}`. To be let in, send it to the person who runs this bot.",
   "stranger-closed":
-    "Hello! Nobody has been let in to this bot yet.\n\nYour user id is `{id}`. If you run this bot, put the id into TELEGRAM\\_ALLOWED\\_USERS and start it again.",
+    "Hello! Nobody has been let in to this bot yet.\n\nYour user id is `{id}`. If you run this bot, put the id into {setting} and start it again.",
   "private-only": "I only answer in private chats.",
   "not-here": "I don't answer this here.",
   "text-only": "I can only read text so far. Please write your message as text.",

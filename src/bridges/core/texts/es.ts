@@ -12,7 +12,7 @@ export const SPANISH: Readonly<Record<string, string>> = {
   stranger:
     "¡Hola! Este bot es privado y todavía no estás en su lista.\n\nTu identificador de usuario es `{id}`. Para que te dejen entrar, envíaselo a la persona que administra este bot.",
   "stranger-closed":
-    "¡Hola! Todavía no se ha dejado entrar a nadie en este bot.\n\nTu identificador de usuario es `{id}`. Si administras este bot, ponlo en TELEGRAM\\_ALLOWED\\_USERS y reinícialo.",
+    "¡Hola! Todavía no se ha dejado entrar a nadie en este bot.\n\nTu identificador de usuario es `{id}`. Si administras este bot, ponlo en {setting} y reinícialo.",
   "not-here": "No respondo a esto aquí.",
   "private-only": "Solo respondo en chats privados.",
   "text-only": "Por ahora solo sé leer texto. Escribe tu mensaje como texto, por favor.",

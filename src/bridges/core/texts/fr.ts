@@ -12,7 +12,7 @@ export const FRENCH: Readonly<Record<string, string>> = {
   stranger:
     "Bonjour ! Ce bot est privé et tu n’es pas encore sur sa liste.\n\nTon identifiant est `{id}`. Pour entrer, envoie-le à la personne qui gère ce bot.",
   "stranger-closed":
-    "Bonjour ! Personne n’a encore accès à ce bot.\n\nTon identifiant est `{id}`. Si tu gères ce bot, mets-le dans TELEGRAM\\_ALLOWED\\_USERS et redémarre-le.",
+    "Bonjour ! Personne n’a encore accès à ce bot.\n\nTon identifiant est `{id}`. Si tu gères ce bot, mets-le dans {setting} et redémarre-le.",
   "not-here": "Je ne réponds pas à cela ici.",
   "private-only": "Je ne réponds que dans les discussions privées.",
   "text-only":
