@@ -54,6 +54,19 @@ const Config = z.strictObject({
       /** Who is let in. Empty: nobody. */
       allowedUsers: z.array(UserId).default([]),
       apiRoot: HttpUrl.default("https://api.telegram.org"),
+      /** Telegram posts updates to an address of yours instead of being polled. Its secret is made and kept by the bridge. */
+      webhook: z
+        .strictObject({
+          /** What Telegram is told: the HTTPS address that your proxy forwards to `host:port`. */
+          url: HttpUrl,
+          host: z.string().default("127.0.0.1"),
+          port: z.number().int().min(0).max(65_535),
+          /** Where the bridge expects posts; by default the path of `url`. */
+          path: z.string().startsWith("/").optional(),
+          /** Posts at once. With more than one, messages of the same instant may change places. */
+          connections: z.number().int().min(1).max(100).default(1),
+        })
+        .optional(),
     })
     .prefault({}),
   discord: z

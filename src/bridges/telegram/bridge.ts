@@ -34,6 +34,8 @@ import { bridgeIdOf, draftIdOf, readUpdate, type Stopped, type Tap } from "./inb
 import { telegramPlatform } from "./outbound.ts";
 import { outcomeOf } from "./outcome.ts";
 import { Poller } from "./poller.ts";
+import type { UpdateSource } from "./source.ts";
+import { type WebhookOptions, WebhookReceiver } from "./webhook.ts";
 
 /** What the bridge needs. */
 export interface TelegramOptions {
@@ -52,6 +54,8 @@ export interface TelegramOptions {
   /** Whether the bearer of such a name certainly no longer runs; its lease is then taken over at once. */
   isDead?: (owner: string) => boolean;
   logger: Logger;
+  /** Telegram posts updates to us instead of being polled. */
+  webhook?: WebhookOptions;
   /** For tests: shorter times. */
   pollSeconds?: number;
   leaseTtlMs?: number;
@@ -106,7 +110,7 @@ class Bridge {
   private readonly api: Api;
   private readonly platform: BridgePlatform;
   private readonly core: BridgeCore;
-  private readonly poller: Poller;
+  private readonly source: UpdateSource;
   private readonly admit: Admit;
   private me: UserFromGetMe | undefined;
   private failed = false;
@@ -136,18 +140,23 @@ class Bridge {
       leaseTtlMs: options.leaseTtlMs ?? LEASE_TTL_MS,
       logger: options.logger,
       onLease: (held) => {
-        if (!held) this.poller.interrupt();
+        if (held) this.source.held();
+        else this.source.interrupt();
       },
-      onFull: () => this.poller.interrupt(),
+      onFull: () => this.source.interrupt(),
     });
-    this.poller = new Poller({
+    const shared = {
       api: this.api,
       logger: options.logger,
-      pollSeconds,
-      mayPoll: () => this.core.lease.held && this.core.pressure.roomy,
-      onConflict: () => this.core.lease.yieldFor(CONFLICT_PAUSE_MS),
-      handle: (update, more) => this.handle(update, more),
-    });
+      handle: (update: Update, more: Expected) => this.handle(update, more),
+    };
+    const mayTake = () => this.core.lease.held && this.core.pressure.roomy;
+    this.source = options.webhook
+      ? new WebhookReceiver({ ...shared, options: options.webhook, mayTake })
+      : new Poller({
+          ...{ ...shared, pollSeconds, mayPoll: mayTake },
+          onConflict: () => this.core.lease.yieldFor(CONFLICT_PAUSE_MS),
+        });
   }
 
   async start(): Promise<void> {
@@ -159,24 +168,33 @@ class Bridge {
       throw error;
     }
     if (this.closing.signal.aborted) return;
+    await this.listen();
     await this.core.start();
-    this.poller.start();
     void registerCommands(this.api).catch(() => this.options.logger.warn("command menu not registered"));
     this.options.logger.info({ bot: this.me.username, held: this.core.lease.held }, "telegram bridge ready");
+  }
+
+  private async listen(): Promise<void> {
+    try {
+      await this.source.start();
+    } catch (error) {
+      this.failed = true;
+      throw error;
+    }
   }
 
   status(): TelegramStatus {
     return {
       state: this.state(),
       bot: this.me?.username ?? String(this.botId),
-      lastPollAt: this.poller.lastAnswerAt,
+      lastPollAt: this.source.lastAnswerAt,
       counters: this.core.counters.all(),
     };
   }
 
   async close(flushMs?: number): Promise<void> {
     this.closing.abort();
-    await this.poller.close();
+    await this.source.close();
     await this.core.close(flushMs);
   }
 

@@ -5,3 +5,4 @@ export {
   type TelegramOptions,
   type TelegramStatus,
 } from "./bridge.ts";
+export type { WebhookOptions } from "./webhook.ts";

@@ -7,20 +7,19 @@ import { type Api, GrammyError } from "grammy";
 import type { Update } from "grammy/types";
 import type { Logger } from "../../lib/logging.ts";
 import { backoffMs, pause } from "../core/index.ts";
-import { Expectations, type Expected, senderOf } from "./expected.ts";
 import { ALLOWED_UPDATES } from "./inbound.ts";
+import { Intake, type IntakeDeps } from "./intake.ts";
 import { networkCode } from "./outcome.ts";
+import type { UpdateSource } from "./source.ts";
 
 /** What the loop needs. */
-export interface PollerDeps {
+export interface PollerDeps extends IntakeDeps {
   api: Api;
   logger: Logger;
   /** Whether updates may be fetched now: the lease is held, and Redis has room. */
   mayPoll(): boolean;
   /** Telegram says that another process polls. */
   onConflict(): Promise<void>;
-  /** Stores one update; rejects to have it tried again. */
-  handle(update: Update, more: Expected): Promise<void>;
   /** Seconds that Telegram holds an empty poll. */
   pollSeconds: number;
 }
@@ -31,29 +30,35 @@ const BATCH = 100;
 const POLL_GRACE_MS = 15_000;
 
 /** The polling loop of one bot. */
-export class Poller {
+export class Poller implements UpdateSource {
   private readonly deps: PollerDeps;
   /** Stored, but above one that isn't. */
   private readonly stored = new Set<number>();
   private readonly open = new Map<number, Promise<void>>();
-  private readonly lanes = new Map<string, Promise<void>>();
-  private readonly expectations = new Expectations();
   private readonly stopping = new AbortController();
+  private readonly intake: Intake;
   private request = new AbortController();
   /** Sent once with the next poll, then omitted: Telegram may restart its ids lower after a quiet week. */
   private confirm: number | undefined;
   private failures = 0;
+  private unhook = true;
   private running: Promise<void> = Promise.resolve();
   /** When Telegram last answered a poll (ms since the epoch), 0 before. */
   lastAnswerAt = 0;
 
   constructor(deps: PollerDeps) {
     this.deps = deps;
+    this.intake = new Intake(deps, this.stopping.signal);
   }
 
   /** Starts the loop. */
   start(): void {
     this.running = this.loop();
+  }
+
+  /** A webhook that was set before would refuse every poll; what waits for it comes by the first one. */
+  held(): void {
+    this.unhook = true;
   }
 
   /** Ends the poll under way: the lease is gone or the process stops. */
@@ -94,6 +99,8 @@ export class Poller {
     ]);
     const confirm = this.confirm;
     try {
+      if (this.unhook) await api.deleteWebhook({ drop_pending_updates: false }, signal as never);
+      this.unhook = false;
       const updates = await api.getUpdates(
         {
           ...(confirm === undefined ? {} : { offset: confirm }),
@@ -134,40 +141,17 @@ export class Poller {
   }
 
   private take(updates: Update[]): void {
-    const now = performance.now();
-    for (const [i, update] of updates.entries()) {
-      const id = update.update_id;
-      if (this.open.has(id) || this.stored.has(id)) continue;
-      const sender = senderOf(update);
-      const following =
-        sender !== undefined && updates.slice(i + 1).some((later) => senderOf(later) === sender);
-      const more = this.expectations.judge(update, following, now);
-      const lane = laneOf(update);
-      const before = this.lanes.get(lane) ?? Promise.resolve();
-      const work = before.then(() => this.store(update, more));
-      this.open.set(id, work);
-      this.lanes.set(lane, work);
-      void work.finally(() => {
-        if (this.lanes.get(lane) === work) this.lanes.delete(lane);
-      });
-    }
-  }
-
-  private async store(update: Update, more: Expected): Promise<void> {
-    const id = update.update_id;
-    for (let failures = 0; !this.stopping.signal.aborted; failures++) {
-      try {
-        await this.deps.handle(update, more);
+    const fresh = updates.filter(({ update_id: id }) => !this.open.has(id) && !this.stored.has(id));
+    for (const [i, work] of this.intake.take(fresh).entries()) {
+      const id = fresh[i]!.update_id;
+      const ended = work.then((stored) => {
         this.open.delete(id);
+        if (!stored) return;
         this.stored.add(id);
         this.advance();
-        return;
-      } catch (err) {
-        this.deps.logger.warn({ updateKey: String(id), err }, "update not stored yet; trying again");
-        await this.sleep(Math.min(3_000, backoffMs(failures)));
-      }
+      });
+      this.open.set(id, ended);
     }
-    this.open.delete(id);
   }
 
   /** Confirms up to the first update that isn't stored. */
@@ -185,10 +169,4 @@ export class Poller {
   private async sleep(ms: number): Promise<void> {
     await pause(ms, this.stopping.signal);
   }
-}
-
-function laneOf(update: Update): string {
-  // A tap or a stop must not wait behind a message that can't be stored.
-  const chat = (update.message ?? update.edited_message)?.chat.id;
-  return chat === undefined ? `press:${update.update_id}` : `chat:${chat}`;
 }

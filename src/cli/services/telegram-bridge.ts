@@ -1,8 +1,10 @@
 /** The Telegram bridge as a process: the only one that reads the bot's token. */
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { runTelegramBridge } from "../../bridges/telegram/index.ts";
+import { runTelegramBridge, type WebhookOptions } from "../../bridges/telegram/index.ts";
 import { offersOf } from "../../gateway/index.ts";
-import { BOT_TOKEN } from "../../lib/config.ts";
+import { BOT_TOKEN, type Config } from "../../lib/config.ts";
 import { Fault } from "../../lib/errors.ts";
 import { isDead, ownerName } from "../../lib/owner.ts";
 import { pathsOf } from "../../lib/paths.ts";
@@ -20,7 +22,7 @@ export const startTelegram: StartService = async (settings, logger) => {
       hint: "get one from @BotFather and set TELEGRAM_BOT_TOKEN",
     });
   }
-  const { allowedUsers, apiRoot } = settings.config.telegram;
+  const { allowedUsers, apiRoot, webhook } = settings.config.telegram;
   const store = await openServiceStore(settings, "bridge-telegram", logger);
   const bridge = runTelegramBridge({
     token,
@@ -31,6 +33,7 @@ export const startTelegram: StartService = async (settings, logger) => {
     isDead: (owner) => isDead(owner, settings.hostId),
     logger,
     offers: offersOf(settings.config.inference),
+    ...(webhook ? { webhook: webhookOf(webhook, pathsOf(settings.home).secrets("telegram-bridge")) } : {}),
   });
   const close = async (flushMs?: number) => {
     await bridge.close(flushMs);
@@ -39,3 +42,16 @@ export const startTelegram: StartService = async (settings, logger) => {
   await bridge.ready;
   return { facts: { bot: `@${bridge.status().bot}` }, drain: () => close(), leave: () => close(500) };
 };
+
+type WebhookConfig = NonNullable<Config["telegram"]["webhook"]>;
+
+/** With its secret, which is made once and kept in a file of this process alone. */
+function webhookOf({ path, ...rest }: WebhookConfig, secretsDir: string): WebhookOptions {
+  const file = join(secretsDir, "webhook-secret");
+  let secret = readSecret(file);
+  if (!secret) {
+    secret = randomBytes(32).toString("base64url");
+    writeFileSync(file, `${secret}\n`, { mode: 0o600, flush: true });
+  }
+  return { ...rest, path: path ?? new URL(rest.url).pathname, secret };
+}
