@@ -5,6 +5,7 @@
 import { Command } from "commander";
 import { approvalsCommand, rulesCommand } from "./commands/approvals.ts";
 import { auditCommand } from "./commands/audit.ts";
+import { backupCommand, restoreCommand, uninstallCommand } from "./commands/backup.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { inferenceCommand } from "./commands/inference.ts";
@@ -60,6 +61,9 @@ The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a u
     stopCommand(),
     reloadCommand(),
     doctorCommand(),
+    backupCommand(),
+    restoreCommand(),
+    uninstallCommand(),
     policyCommand(),
     policyListCommand(),
     policyAddCommand(),

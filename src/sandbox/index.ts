@@ -1,4 +1,5 @@
 /** Sandboxes, for the rest of the project: what they are, who makes them, how to ask for them. */
+export { RestingHomes } from "./at-rest/index.ts";
 export {
   type Blueprint,
   type EnsureRuntime,

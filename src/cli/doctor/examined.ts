@@ -2,15 +2,12 @@
  * What every check of `nemoclaw doctor` looks at: this machine, one home, and the service if it runs. Gathered once,
  * read only: a doctor that changes what it examines finds something else the second time.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { INFERENCE_PARTS } from "../../gateway/index.ts";
-import { type Config, resolveConfig } from "../../lib/config.ts";
+import type { Config } from "../../lib/config.ts";
 import { describeError, Fault } from "../../lib/errors.ts";
 import { type Paths, pathsOf } from "../../lib/paths.ts";
-import { WorkerConfig } from "../../worker/index.ts";
 import { type Host, thisHost } from "../preflight/host.ts";
+import { readConfig } from "../settings/read.ts";
 import { askControl, type ServiceStatus } from "../supervisor/control.ts";
-import { storedProviderKeys } from "../supervisor/secrets.ts";
 import { type Users, usersFor } from "../supervisor/users.ts";
 import { Outside } from "./outside.ts";
 
@@ -42,28 +39,16 @@ export async function examine(home: string, project: string, env: NodeJS.Process
   const host = thisHost(env);
   const paths = pathsOf(home);
   const users = usersFor(host.uid, process.getgid?.() ?? -1);
-  const [{ config, problem }, asked] = [readConfig(paths, env), await askService(paths)];
+  const [{ config, problem }, asked] = [configOf(paths, env), await askService(paths)];
   return {
     ...{ host, paths, users, env, project, config, configProblem: problem },
     ...{ root: host.uid === 0, service: asked.service, hangs: asked.hangs, outside: new Outside() },
   };
 }
 
-function readConfig(paths: Paths, env: NodeJS.ProcessEnv): { config: Config | undefined; problem: string } {
+function configOf(paths: Paths, env: NodeJS.ProcessEnv): { config: Config | undefined; problem: string } {
   try {
-    const text = existsSync(paths.config) ? readFileSync(paths.config, "utf8") : undefined;
-    const { config } = resolveConfig({
-      file: { path: paths.config, text },
-      env,
-      parts: {
-        inference: INFERENCE_PARTS.schema,
-        egress: INFERENCE_PARTS.egress,
-        worker: WorkerConfig,
-        keys: INFERENCE_PARTS.keys,
-      },
-      storedKeys: storedProviderKeys(paths),
-    });
-    return { config, problem: "" };
+    return { config: readConfig(paths, { env }).config, problem: "" };
   } catch (error) {
     return { config: undefined, problem: describeError(error) };
   }

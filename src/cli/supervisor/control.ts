@@ -3,7 +3,7 @@
  * started the service may connect (0600). One JSON line in, one JSON line out.
  */
 import { chmodSync, rmSync } from "node:fs";
-import { createConnection, createServer, type Server } from "node:net";
+import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { describeError, Fault } from "../../lib/errors.ts";
@@ -24,7 +24,12 @@ export interface ServiceStatus {
 }
 
 /** What may be asked. */
-export type ControlRequest = { op: "status" } | { op: "stop"; sandboxes: boolean } | { op: "reload" };
+export type ControlRequest =
+  | { op: "status" }
+  | { op: "stop"; sandboxes: boolean }
+  | { op: "reload" }
+  /** Ends all agents and starts none, until the connection ends. */
+  | { op: "rest" };
 
 /** What `nemoclaw reload` did. */
 export interface ReloadReport {
@@ -41,24 +46,32 @@ export interface ReloadReport {
 /** Listens; a socket file left by a killed supervisor is replaced, since the home's lock is ours. */
 export async function serveControl(
   socket: string,
-  answer: (request: ControlRequest) => Promise<unknown>,
+  answer: (request: ControlRequest, closed: Promise<void>) => Promise<unknown>,
 ): Promise<Server> {
   rmSync(socket, { force: true });
   const server = createServer((peer) => {
     peer.on("error", () => peer.destroy());
     peer.setTimeout(120_000, () => peer.destroy());
+    const closed = new Promise<void>((resolve) => peer.once("close", () => resolve()));
     createInterface({ input: peer }).once("line", (line) => {
-      const reply = async () => ({
-        ok: true,
-        result: (await answer(JSON.parse(line) as ControlRequest)) ?? null,
-      });
+      let lasts = false;
+      const reply = async () => {
+        const request = JSON.parse(line) as ControlRequest;
+        lasts = request.op === "rest";
+        if (lasts) peer.setTimeout(0);
+        return { ok: true, result: (await answer(request, closed)) ?? null };
+      };
       reply()
         .catch((error: unknown) => {
           const { code = "control-failed", hint } = error instanceof Fault ? error : {};
           const message = error instanceof Fault ? error.message : describeError(error);
           return { ok: false, code, message, hint };
         })
-        .then((value) => peer.end(`${JSON.stringify(value)}\n`));
+        .then((value) => {
+          const text = `${JSON.stringify(value)}\n`;
+          if (lasts && value.ok) peer.write(text);
+          else peer.end(text);
+        });
     });
   });
   await new Promise<void>((resolve, reject) => {
@@ -74,6 +87,37 @@ export async function serveControl(
  * @throws Fault `not-running` when there is none, `not-answering` when it is silent.
  */
 export async function askControl<T>(socket: string, request: ControlRequest, limitMs = 0): Promise<T> {
+  const peer = await connectTo(socket);
+  peer.setTimeout(limitMs, () =>
+    peer.destroy(new Fault({ code: "not-answering", message: `the service on ${socket} does not answer` })),
+  );
+  peer.write(`${JSON.stringify(request)}\n`);
+  return resultOf<T>(await text(peer));
+}
+
+/**
+ * Brings a running service's agents to rest; resolves once they are, to what ends the rest. So does our own end.
+ * @throws Fault `not-running`
+ */
+export async function restControl(socket: string): Promise<() => void> {
+  const peer = await connectTo(socket);
+  peer.write(`${JSON.stringify({ op: "rest" } satisfies ControlRequest)}\n`);
+  const line = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: peer }).once("line", resolve);
+    peer.once("close", () =>
+      reject(new Fault({ code: "not-running", message: "the service ended meanwhile" })),
+    );
+  });
+  try {
+    resultOf(line);
+  } catch (error) {
+    peer.destroy();
+    throw error;
+  }
+  return () => peer.destroy();
+}
+
+async function connectTo(socket: string): Promise<Socket> {
   const peer = createConnection(socket);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -89,11 +133,11 @@ export async function askControl<T>(socket: string, request: ControlRequest, lim
       cause: error,
     });
   }
-  peer.setTimeout(limitMs, () =>
-    peer.destroy(new Fault({ code: "not-answering", message: `the service on ${socket} does not answer` })),
-  );
-  peer.write(`${JSON.stringify(request)}\n`);
-  const reply = JSON.parse(await text(peer)) as
+  return peer;
+}
+
+function resultOf<T>(line: string): T {
+  const reply = JSON.parse(line) as
     | { ok: true; result: T }
     | { ok: false; code: string; message: string; hint?: string };
   if (reply.ok) return reply.result;

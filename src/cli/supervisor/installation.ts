@@ -7,6 +7,7 @@ import type { Config, ConfigFlags } from "../../lib/config.ts";
 import { newId } from "../../lib/ids.ts";
 import type { Paths } from "../../lib/paths.ts";
 import { type Blueprint, resolveBlueprint } from "../../sandbox/index.ts";
+import { requireWhole } from "../backup/half.ts";
 import { PROJECT_ROOT } from "../project.ts";
 import { readConfig } from "../settings/read.ts";
 import { type HomeLock, lockHome } from "./home-lock.ts";
@@ -51,6 +52,7 @@ export async function openInstallation(
   const paths = makeLayout(home, users, uid === 0);
   const lock = lockHome(paths.lock);
   try {
+    requireWhole(home);
     const reread = () => readSettings(paths, blueprint, users, env, flags);
     return {
       ...{ paths, blueprint, users, lock, reread },

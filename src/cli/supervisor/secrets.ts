@@ -13,7 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { providerOf } from "../../gateway/index.ts";
@@ -41,7 +41,7 @@ export function botsWithToken(paths: Paths): BotName[] {
 }
 
 /** Writes one secret so that no other user ever could read it, and a crash leaves the old or the new one. */
-export function writeSecret(file: string, value: string, ids: Ids): void {
+export function writeSecret(file: string, value: string | Uint8Array, ids: Ids): void {
   const fresh = `${file}.new`;
   rmSync(fresh, { force: true });
   // The directory belongs to the process's user: exclusive creation without following a link, or not at all.
@@ -51,7 +51,7 @@ export function writeSecret(file: string, value: string, ids: Ids): void {
     0o600,
   );
   try {
-    writeSync(fd, value);
+    writeFileSync(fd, value);
     if (process.getuid?.() === 0) fchownSync(fd, ids.uid, ids.gid);
     fsyncSync(fd);
   } finally {

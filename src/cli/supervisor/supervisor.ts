@@ -149,8 +149,9 @@ export class Supervisor {
     this.#logger.info({ home: paths.home, version, root }, "starting");
     const stuck = await outlastChildren(this.#childrenFile, TIMEOUTS.lease);
     if (stuck.length > 0) this.#logger.warn({ services: stuck }, "killed what a dead supervisor left");
-    this.#control = await serveControl(paths.status, async (request) => {
+    this.#control = await serveControl(paths.status, async (request, closed) => {
       if (request.op === "status") return this.status;
+      if (request.op === "rest") return this.#rest(closed);
       if (request.op === "reload") return this.reload();
       await this.stop({ sandboxes: request.sandboxes });
       return undefined;
@@ -270,6 +271,33 @@ export class Supervisor {
     }
     await applyPending(this.#installation.paths, this.#logger);
     return { changed, restarted: restart, waits, troubles };
+  }
+
+  /**
+   * Brings the agents to rest: the worker drains, every sandbox stops, and neither starts again before `over` settles.
+   * Bridges and Redis go on: what is said meanwhile waits in its mailbox. Reloads wait, too.
+   */
+  async #rest(over: Promise<void>): Promise<void> {
+    const { limitMs } = DRAIN_ORDER.find(({ names }) => names.includes("worker"))!;
+    const resting = Promise.withResolvers<void>();
+    const before = this.#reloading;
+    this.#reloading = resting.promise;
+    await before;
+    this.#logger.info("bringing agents to rest");
+    const rested = (async () => {
+      await this.#children.get("worker")?.drain(limitMs, false);
+      await this.#sandboxes.stopAll();
+    })();
+    void Promise.allSettled([over, rested])
+      .then(async () => {
+        if (this.#stopping) return;
+        this.#logger.info("agents' rest is over");
+        this.#prepare("worker");
+        await this.#startChild(this.#children.get("worker")!);
+      })
+      .catch((error: unknown) => this.#logger.error({ err: error }, "the worker can't start after a rest"))
+      .finally(() => resting.resolve());
+    await rested;
   }
 
   /**

@@ -44,19 +44,29 @@ async function du(ref: HomeRef, unit: string): Promise<number> {
   return Number(sum);
 }
 
-function run(
-  { bwrap, home, uid }: HomeRef,
+/** bubblewrap's arguments for a program that sees one home, at `/home`, and nothing else that can be written. */
+export function confinedArguments(
+  home: string,
   bind: "--bind" | "--ro-bind",
   capabilities: readonly string[],
   program: readonly string[],
-): Promise<{ code: number | null; out: string }> {
-  const args = [
+): string[] {
+  return [
     ...["--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--cap-drop", "ALL"],
     ...capabilities.flatMap((capability) => ["--cap-add", capability]),
     ...["--die-with-parent", "--clearenv", "--new-session", "--ro-bind", "/usr", "/usr"],
     ...["lib", "lib64"].flatMap((dir) => ["--symlink", `usr/${dir}`, `/${dir}`]),
     ...["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", bind, home, "/home", "--", ...program],
   ];
+}
+
+function run(
+  { bwrap, home, uid }: HomeRef,
+  bind: "--bind" | "--ro-bind",
+  capabilities: readonly string[],
+  program: readonly string[],
+): Promise<{ code: number | null; out: string }> {
+  const args = confinedArguments(home, bind, capabilities, program);
   return new Promise((resolve, reject) => {
     const child = spawn(bwrap, args, {
       env: {},

@@ -10,6 +10,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Message, ModelConfig } from "./model.ts";
 import { runTurn } from "./run.ts";
+import { loadSession, saveSession } from "./sessions.ts";
 import { accept, type Peer } from "./websocket.ts";
 
 interface Config {
@@ -103,7 +104,7 @@ function gateway(): void {
   }
 
   function startRun(runId: string, sessionKey: string, text: string): void {
-    const history = sessions.get(sessionKey) ?? [];
+    const history = sessions.get(sessionKey) ?? loadSession(sessionKey);
     sessions.set(sessionKey, history);
     const abort = new AbortController();
     const tell = (event: string, payload: object) => {
@@ -113,6 +114,7 @@ function gateway(): void {
     const emit = (stream: string, data: Record<string, unknown>) => tell("agent", { stream, data });
     const ended = runTurn(model, history, text, emit, abort.signal).then(
       ({ text: content }) => {
+        saveSession(sessionKey, history);
         tell("chat", {
           state: "final",
           message: { role: "assistant", content: [{ type: "text", text: content }] },

@@ -1,0 +1,26 @@
+/** Sessions on disk, as OpenClaw keeps its own: what was said survives the agent (`~/.openclaw/agents/…/*.jsonl` there). */
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Message } from "./model.ts";
+
+const DIR = join(homedir(), ".fake-openclaw", "sessions");
+const fileOf = (key: string) =>
+  join(DIR, `${createHash("sha256").update(key).digest("hex").slice(0, 16)}.json`);
+
+/** What was said in this session before. */
+export function loadSession(key: string): Message[] {
+  try {
+    return JSON.parse(readFileSync(fileOf(key), "utf8")) as Message[];
+  } catch {
+    return [];
+  }
+}
+
+/** Keeps it. */
+export function saveSession(key: string, history: Message[]): void {
+  mkdirSync(DIR, { recursive: true });
+  writeFileSync(`${fileOf(key)}.new`, JSON.stringify(history));
+  renameSync(`${fileOf(key)}.new`, fileOf(key));
+}
