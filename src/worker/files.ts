@@ -2,6 +2,7 @@
  * Whole files to and from a sandbox's home, in pieces over control.sock. The guest does the file work, so that no host
  * path is ever opened on its behalf (DESIGN §3). Paths are relative to the home; the guest refuses to leave it.
  */
+import { Fault } from "../lib/errors.ts";
 import { FILE_CHUNK } from "../sandbox/index.ts";
 
 /** Who carries one piece to the home. */
@@ -69,5 +70,16 @@ export async function* filePieces(
     yield { data, size: ack.size ?? 0, mode: ack.mode ?? 0o644 };
     // An empty piece ends the file too: a guest can't keep the host reading for ever.
     if (ack.eof || data.length === 0) return;
+  }
+}
+
+/** The bytes of a file, as they come; one of more than `maxBytes` is a Fault `file-too-large`. */
+export async function* fileBytes(agent: PieceGiver, path: string, maxBytes: number): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const { data } of filePieces(agent, path)) {
+    size += data.length;
+    if (size > maxBytes)
+      throw new Fault({ code: "file-too-large", message: `${path} is larger than ${maxBytes} bytes` });
+    yield data;
   }
 }

@@ -2,6 +2,7 @@
  * Puts a worker together: host lease, control thread, sandboxes, doorbell, dispatcher; and takes it apart in order.
  * Everything comes in as parameters: nothing here reads the environment or opens a port.
  */
+import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describeError } from "../lib/errors.ts";
 import { OPERATOR_PRINCIPAL } from "../lib/ids.ts";
@@ -34,6 +35,7 @@ import { serveStreams } from "./operator/stream-server.ts";
 import { sandboxSpec } from "./profile-spec.ts";
 import { Sandboxes } from "./sandboxes.ts";
 import { SwitchedOff } from "./switched-off.ts";
+import { FILE_CAPS, type FileCaps, TurnFiles } from "./turn-files.ts";
 import { TurnRun } from "./turn-runner.ts";
 import { Wishes } from "./wishes.ts";
 
@@ -58,6 +60,8 @@ export interface WorkerOptions {
   launcher: LauncherPort;
   hostId: string;
   log: Logger;
+  /** Caps of files in chats; default as in config.yaml. */
+  files?: FileCaps;
   /** The worker can't go on; the process should end and be restarted. */
   onFatal: (error: Error) => void;
   /** Only for tests. */
@@ -76,6 +80,9 @@ export interface RunningWorker {
   close(): Promise<void>;
 }
 
+/** How often files that nobody took are looked for. */
+const SWEEP_MS = 3_600_000;
+
 /** Handlers of rings at once; a handler only claims, it doesn't wait for the turn. */
 const RING_LANES = 64;
 
@@ -88,6 +95,9 @@ export function runWorker(options: WorkerOptions): RunningWorker {
   const slots = new FairSlots(config.concurrency);
   const gate = new ColdGate(config.coldStarts);
   const activity = new Activity();
+  // The supervisor has made them, with their owners. Where it didn't: ours.
+  for (const dir of Object.values(paths.spool)) mkdirSync(dir, { recursive: true });
+  const files = new TurnFiles({ spool: paths.spool, caps: options.files ?? FILE_CAPS, log });
   const off = new SwitchedOff(join(dirname(paths.workerSocket), "off.json"));
   const ready = Promise.withResolvers<void>();
   let acting: Acting | undefined;
@@ -131,6 +141,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
         asks: store.commandAsks,
         launcher,
         slots,
+        files,
         activity,
       };
       return new TurnRun(deps, sandbox, turn, askedAt, fresh);
@@ -170,6 +181,9 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     });
     await wishes.first();
     wishes.start();
+    const swept = setInterval(() => void sweep(), SWEEP_MS);
+    acting.undo.push(async () => clearInterval(swept));
+    void sweep();
     dispatcher.open();
     acting.undo.push(
       await store.turns.onCancelHint((conversation) => dispatcher.cancelHint(conversation)),
@@ -180,6 +194,9 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     ready.resolve();
     log.info("worker is ready");
   }
+
+  const sweep = () =>
+    files.sweep().catch((error: unknown) => log.warn({ err: error }, "the spool could not be swept"));
 
   async function end(): Promise<void> {
     if (!acting) return;

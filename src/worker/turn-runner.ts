@@ -24,6 +24,7 @@ import type { LauncherPort } from "./launcher-port.ts";
 import { retrying } from "./retry.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { TimeLimit } from "./time-limit.ts";
+import type { TurnFiles } from "./turn-files.ts";
 import { TurnLease } from "./turn-lease.ts";
 import { type Effect, type Ending, newMachine, step, type TurnInput } from "./turn-machine.ts";
 import { type TellingPorts, TurnTelling } from "./turn-telling.ts";
@@ -36,6 +37,7 @@ export interface TurnDeps extends TellingPorts {
   approvals: Pick<ApprovalPort, "list" | "get">;
   launcher: LauncherPort;
   slots: FairSlots;
+  files: TurnFiles;
 }
 
 /** How often the last handled event is stored. */
@@ -226,16 +228,18 @@ export class TurnRun {
   }
 
   #sendRun(): Promise<void> {
-    const { turnId, fence, text } = this.#turn;
+    const { turnId, fence } = this.#turn;
     const command = {
       turnId,
       fence,
-      text,
       mode: this.#sandbox.modeNow,
       timeoutMs: TIMEOUTS.turn + TIMEOUTS.turnHeld,
     };
     const send = async () => {
-      await this.#client.run({ ...command, sessionKey: this.#sessionKey() });
+      const text = await this.#deps.files.handIn(this.#client, this.#turn);
+      // It may have been cancelled meanwhile: then there is nothing to start.
+      if (this.#machine.phase !== "starting" || !this.#lease.held()) return;
+      await this.#client.run({ ...command, text, sessionKey: this.#sessionKey() });
       failpoint("dispatch.after-run");
     };
     return this.#ask("starting", send, { type: "run-acked" });
@@ -268,10 +272,13 @@ export class TurnRun {
   }
 
   async #settle(ending: Ending): Promise<void> {
-    const { outcome, body } = answerOf(this.#turn, ending);
+    const { outcome, body: said } = answerOf(this.#turn, ending);
     this.#telling.quiet();
+    const { files } = this.#deps;
+    const body = said.kind === "final" ? await files.collect(this.#client, this.#turn.turnId, said) : said;
     const settled = await this.#stored(() => this.#deps.turns.settle(this.#turn, outcome, body));
     if (!settled) return;
+    files.settled(this.#client, this.#turn, outcome, body);
     this.#more = settled.more;
     const ms = Math.round(performance.now() - this.#startedAt);
     this.#log.info(

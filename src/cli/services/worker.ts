@@ -25,6 +25,7 @@ export const startWorker: StartService = async (settings, logger) => {
     store,
     launcher,
     hostId: settings.hostId,
+    files: settings.config.files,
     log: logger,
     onFatal: (error) => {
       throw error;

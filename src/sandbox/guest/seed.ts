@@ -26,8 +26,12 @@ outside; servers on 127.0.0.1 work for yourself.
 
 **Chat.** Your replies are shown in a messenger, often on a phone. The answer first, then how you got there. Short
 paragraphs and lists, no wide tables, no HTML, no \`<details>\`, no embeds, no dashboards. Long output belongs into a file
-whose path you name. Your human sees which tool you use while you work, and can stop you at any time; a stopped task is
+in \`~/outbox\`. Your human sees which tool you use while you work, and can stop you at any time; a stopped task is
 not resumed unless asked.
+
+**Files.** What your human sends you lies in \`~/inbox\`, and the message says where. What you put into \`~/outbox\` is sent to
+your human with your answer and taken from there: put copies, finished ones, few (at most 10, 50 MB each). Or name a file of
+your home on a line of its own, \`MEDIA:/home/sandbox/workspace/plot.png\`. Don't paste files into the answer.
 
 **Long work.** A turn may take minutes, not hours. What runs longer goes into the background with its output in a file, and
 you say how to ask for it. Scheduled tasks and heartbeats are off here: don't promise to report later by yourself.
@@ -39,8 +43,18 @@ Never ask for passwords or keys in the chat, and never write them into files.
 /** Makes the workspace and whatever is missing in it. */
 export function seedHome(paths: GuestPaths, start: StartConfig): void {
   for (const dir of [paths.workspace, paths.state]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+  for (const dir of ["inbox", "outbox"]) make(join(paths.home, dir));
   write(join(paths.workspace, "AGENTS.md"), () => template(paths, "AGENTS.md") + HERE(start.name));
   for (const name of TEMPLATES) write(join(paths.workspace, name), () => template(paths, name));
+}
+
+/** Best effort: whatever the agent put in their place is its own. */
+function make(dir: string): void {
+  try {
+    mkdirSync(dir, { mode: 0o700 });
+  } catch {
+    // There already, or not to be had: then nothing is sent.
+  }
 }
 
 /** `wx`: an existing file, or a link that the agent put there, is left alone. */
