@@ -12,6 +12,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "src/lib": [],
   "src/store": [],
   "src/sandbox": [],
+  "src/access": ["src/store"],
   "src/gateway": ["src/store", "src/sandbox"],
   "src/worker": ["src/store", "src/sandbox"],
   "src/bridges/core": ["src/store"],
@@ -19,6 +20,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "src/bridges/discord": ["src/store", "src/bridges/core"],
   "src/bridges/console": ["src/store", "src/bridges/core"],
   "src/cli": [
+    "src/access",
     "src/store",
     "src/sandbox",
     "src/gateway",

@@ -8,10 +8,12 @@ import { auditCommand } from "./commands/audit.ts";
 import { backupCommand, restoreCommand, uninstallCommand } from "./commands/backup.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { groupsCommand } from "./commands/groups.ts";
 import { inferenceCommand } from "./commands/inference.ts";
 import { listCommand, useCommand } from "./commands/list.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { onboardCommand } from "./commands/onboard.ts";
+import { pairingCommand } from "./commands/pairing.ts";
 import { policyCommand } from "./commands/policy.ts";
 import { policyAddCommand, policyListCommand, policyRemoveCommand } from "./commands/policy-presets.ts";
 import { queueCommand } from "./commands/queue.ts";
@@ -20,6 +22,7 @@ import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { stopCommand } from "./commands/stop.ts";
 import { usageCommand } from "./commands/usage.ts";
+import { usersCommand } from "./commands/users.ts";
 import { askGateway } from "./policy/target.ts";
 import { version } from "./version.ts";
 
@@ -45,6 +48,7 @@ Examples:
   nemoclaw logs --follow                       the one log of all processes
   nemoclaw my-agent policy-add npm             a preset for one sandbox
   nemoclaw policy explain api.github.com:443   may a sandbox reach it, and why
+  nemoclaw pairing approve 7k2m-x9pa           let somebody in who was given that code
   nemoclaw audit tail                          where the agents went, and what was refused
 
 Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 not running · 75 another instance has this home
@@ -74,6 +78,9 @@ The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a u
     inferenceCommand(),
     queueCommand(),
     usageCommand(),
+    usersCommand(),
+    pairingCommand(),
+    groupsCommand(),
   ])
     program.addCommand(command.exitOverride());
   return program;

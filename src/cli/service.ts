@@ -11,6 +11,7 @@ import type { ServiceName } from "./supervisor/users.ts";
 /** Each is loaded only in its own process: no other holds its libraries. */
 const STARTERS: Record<ServiceName, () => Promise<StartService>> = {
   launcher: async () => (await import("./services/launcher.ts")).startLauncher,
+  access: async () => (await import("./services/access.ts")).startAccess,
   gateway: async () => (await import("./services/gateway.ts")).startGateway,
   worker: async () => (await import("./services/worker.ts")).startWorker,
   console: async () => (await import("./services/console.ts")).startConsole,

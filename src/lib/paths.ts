@@ -28,6 +28,8 @@ export interface Paths {
   adminSocket: string;
   /** What the operator's commands ask the worker by. */
   workerAdminSocket: string;
+  /** What the operator's commands ask the access component by. */
+  accessSocket: string;
   /** The operator's policy file, where no other is configured. */
   policyFile: string;
   runtime: string;
@@ -79,6 +81,7 @@ export function pathsOf(home: string): Paths {
     workerSocket: at("run", "worker", "operator.sock"),
     adminSocket: at("run", "gateway", "admin.sock"),
     workerAdminSocket: at("run", "worker", "admin.sock"),
+    accessSocket: at("run", "access", "admin.sock"),
     policyFile: at("policy.yaml"),
     runtime: at("runtime"),
     consoleSocket: at("run", "console", "console.sock"),

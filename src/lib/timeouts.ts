@@ -54,6 +54,12 @@ export const TIMEOUTS = {
   onceTunnel: 600_000,
   /** A session grant ends with /new, at the latest after this. */
   sessionGrant: 43_200_000,
+  /** A pairing or link code counts this long; wrong codes are forgotten after it. */
+  code: 600_000,
+  /** A claim code from the terminal counts this long. */
+  claimCode: 3_600_000,
+  /** An admin may decide this long about somebody who asked to be let in; whoever was refused is quiet as long. */
+  pairingRequest: 86_400_000,
   /** Running time of a turn, held time excluded. */
   turn: 900_000,
   /** Held time that a turn may add to its running time. */

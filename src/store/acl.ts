@@ -98,11 +98,15 @@ function bridgeRights(platform: string): Rights {
       // For /usage and /model: what was used, and what the operator has set.
       "%R~nc:{p:*}:usage",
       "%R~nc:{p:*}:profile",
+      // So is who gets in; a wish speaks for this platform's people only.
+      "%R~nc:{access}:book",
+      `~nc:{access}:wishes:${platform}`,
       "%R~nc:schema",
     ],
     channels: [
       ...["nc:ring:*", "nc:cancel:*", "nc:wake:*", `nc:outbox:${id}`, `nc:drafts:${id}`],
       ...["nc:taps", `nc:cards:${id}`, `nc:tapped:${id}`],
+      ...["nc:access", "nc:wishes", `nc:wished:${id}`, `nc:notes:${id}`],
     ],
     commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...MAILBOX, ...RING],
   };
@@ -133,9 +137,13 @@ const RIGHTS: Record<RedisRole, Rights> = {
       "~nc:{b:*}:marks",
       "~{nc:q:*}:*",
       "~nc:life",
+      "%R~nc:{access}:shut",
       "%R~nc:schema",
     ],
-    channels: ["nc:ring:*", "nc:cancel:*", "nc:wake:*", "nc:outbox:*", "nc:drafts:*", "nc:tools", "nc:asks"],
+    channels: [
+      ...["nc:ring:*", "nc:cancel:*", "nc:wake:*", "nc:outbox:*", "nc:drafts:*", "nc:tools", "nc:asks"],
+      "nc:access",
+    ],
     commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...MAILBOX, ...TURN, ...LISTEN],
   },
   gateway: {
@@ -156,15 +164,23 @@ const RIGHTS: Record<RedisRole, Rights> = {
       "~nc:{b:*}:cards",
       "~nc:{b:*}:cards:marks",
       "%R~nc:{b:*}:cards:messages",
+      "%R~nc:{access}:book",
+      "%R~nc:{access}:shut",
       "%R~nc:schema",
     ],
-    channels: ["nc:taps", "nc:policy", "nc:tools", "nc:asks", "nc:cards:*", "nc:tapped:*"],
+    channels: ["nc:taps", "nc:policy", "nc:tools", "nc:asks", "nc:cards:*", "nc:tapped:*", "nc:access"],
     commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...HASH, ...APPROVALS, "get"],
   },
   access: {
-    keys: ["~nc:{p:*}:profile", "%R~nc:schema"],
-    channels: [],
-    commands: [...HANDSHAKE, "get", "set"],
+    keys: [
+      "~nc:{access}:*",
+      "~nc:{p:*}:profile",
+      "~nc:{b:*}:notes",
+      "%R~nc:{b:*}:notes:messages",
+      "%R~nc:schema",
+    ],
+    channels: ["nc:access", "nc:wishes", "nc:wished:*", "nc:notes:*"],
+    commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...HASH, "get", "set", "lindex", "lpop", "publish"],
   },
   operator: {
     // Of the queues it only writes wishes: that no turn begins, and that a failed one is handed in again.

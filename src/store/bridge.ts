@@ -31,12 +31,12 @@ export function bridge(connection: Connection, id: string): BridgePort {
       const most = figure("maxmemory");
       return most === 0 ? 0 : figure("used_memory") / most;
     },
-    async strangerKnocked(identity) {
+    async strangerKnocked(identity, quietMs = QUIET_MS) {
       return (
         (await connection.run(
           "stranger",
           [k.strangers(id)],
-          [identity.slice(0, 64), QUIET_MS, MOST_STRANGERS],
+          [identity.slice(0, 64), quietMs, MOST_STRANGERS],
         )) === 1
       );
     },

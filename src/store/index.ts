@@ -1,4 +1,7 @@
 /** The store's public face: everything another component may import. */
+export type * from "./access-ports.ts";
+export * from "./access-records.ts";
+export { AccessWatch } from "./access-watch.ts";
 export { type AclUser, aclFile, type RedisRole, ROLES } from "./acl.ts";
 export * from "./approval-records.ts";
 export type { ConversationLook, ConversationPort, PastTurn } from "./conversations.ts";

@@ -1,6 +1,7 @@
 /**
  * Every Redis key of the project (RELIABILITY §7). One script touches one hash tag and gets all keys by KEYS.
- * Tags: `c:` conversation, `p:` principal, `h:` host, `b:` bridge (`telegram.<bot id>`, `console`).
+ * Tags: `c:` conversation, `p:` principal, `h:` host, `b:` bridge (`telegram.<bot id>`, `console`);
+ * `access` alone: who gets in.
  */
 
 const c = (conversation: string, rest: string) => `nc:{c:${conversation}}:${rest}`;
@@ -104,6 +105,21 @@ export const keys = {
     cardMarks: (bridge: string) => b(bridge, "cards:marks"),
     /** HASH approval id → CardMessage JSON. */
     cardMessages: (bridge: string) => b(bridge, "cards:messages"),
+    /** HASH note id → AccessNote JSON that waits to be shown. Access writes, the bridge removes. */
+    notes: (bridge: string) => b(bridge, "notes"),
+    /** HASH note id → NoteMessage JSON of those that carry buttons. */
+    noteMessages: (bridge: string) => b(bridge, "notes:messages"),
+  },
+  /** Who gets in: one slot, written by the access component's user only, but for the wishes. */
+  access: {
+    /** HASH `rev`, `person:<identity>`, `group:<place>`, `principal:<id>`, `link:<ref>`, `chat:<bridge>` → JSON. */
+    book: "nc:{access}:book",
+    /** HASH `code:<SHA-256>`, `tries:<identity>` → JSON; nobody else reads it. */
+    codes: "nc:{access}:codes",
+    /** HASH principal → since when (ms): nothing of it may run or leave. */
+    shut: "nc:{access}:shut",
+    /** LIST of Wish JSON, oldest first. That platform's bridge appends, access takes. */
+    wishes: (platform: string) => `nc:{access}:wishes:${platform}`,
   },
   /** JSON {min, max}: schema versions that this data may be opened with. */
   schema: "nc:schema",
@@ -131,6 +147,14 @@ export const channels = {
   tools: "nc:tools",
   /** Bridge: look at a card now (`<principal>/<approval id>`). */
   cards: (bridge: string) => `nc:cards:${bridge}`,
+  /** Everybody: people, groups or roles changed (new revision). */
+  access: "nc:access",
+  /** Access: a wish waits (platform). */
+  wishes: "nc:wishes",
+  /** Bridge: what became of a wish (WishOutcome JSON). */
+  wished: (bridge: string) => `nc:wished:${bridge}`,
+  /** Bridge: a note waits. */
+  notes: (bridge: string) => `nc:notes:${bridge}`,
   /** Bridge: what became of a tap (TapOutcome JSON). */
   tapped: (bridge: string) => `nc:tapped:${bridge}`,
 } as const;

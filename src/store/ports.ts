@@ -178,8 +178,8 @@ export interface BridgePort {
   releasePoller(owner: string): Promise<void>;
   /** Share of Redis' maxmemory that is in use, 0 to 1; 0 when it has none. */
   memoryUse(): Promise<number>;
-  /** Counts a stranger's knock; true when it should be told (at most once an hour). */
-  strangerKnocked(identity: string): Promise<boolean>;
+  /** Counts a stranger's knock; true when it should be told (at most once in `quietMs`, default an hour). */
+  strangerKnocked(identity: string, quietMs?: number): Promise<boolean>;
 }
 
 /** For worker (write) and gateway (read): which turns a sandbox has now. */

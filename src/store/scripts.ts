@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 /** Script name → number of keys; all keys of one script carry one hash tag. */
 const KEY_COUNTS = {
   accept: 6,
+  access_commit: 3,
   admit: 2,
   advance: 1,
   amend: 2,
@@ -39,6 +40,7 @@ const KEY_COUNTS = {
   unmark: 1,
   untap: 1,
   watermark: 1,
+  wish: 1,
 } as const;
 
 /** A script's name. */

@@ -3,6 +3,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../lib/errors.ts";
+import { accessBook, accessReader, accessWishes } from "./access.ts";
+import type { AccessReadPort, AccessStorePort, AccessWishPort } from "./access-ports.ts";
 import { approvals } from "./approvals.ts";
 import { bridge } from "./bridge.ts";
 import { cards } from "./cards.ts";
@@ -69,6 +71,12 @@ export interface Store {
   readonly operator: OperatorPort;
   /** For the worker: what the operator's commands want. */
   readonly wishes: WishPort;
+  /** Who gets in: for whoever judges. */
+  readonly access: AccessReadPort;
+  /** Who gets in: for the access component only. */
+  readonly accessBook: AccessStorePort;
+  /** Wishes and notes of one bridge. */
+  accessWishes(bridge: string): AccessWishPort;
   /** Resolves once Redis answers and holds data that we can read; rejects with a Fault. Default: waits 10 s. */
   ready(timeoutMs?: number): Promise<void>;
   /** True while Redis answers, within 2 s. */
@@ -110,6 +118,9 @@ export function openStore(options: StoreOptions): Store {
     policies: policies(connection),
     operator: operator(connection, options.hostId),
     wishes: wishes(connection, options.hostId),
+    access: accessReader(connection),
+    accessBook: accessBook(connection),
+    accessWishes: (id) => accessWishes(connection, id),
     async ready(timeoutMs = 10_000) {
       for (const until = performance.now() + timeoutMs; ; await sleep(20)) {
         try {

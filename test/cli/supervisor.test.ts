@@ -35,6 +35,7 @@ describe("supervisor", () => {
     const status = await service.status();
     assert.equal(status.state, "ready");
     assert.deepEqual(status.services.map(({ name, state }) => `${name} ${state}`).sort(), [
+      "access ready",
       "console ready",
       "gateway ready",
       "launcher ready",
@@ -78,7 +79,7 @@ describe("supervisor", () => {
     assert.equal((await service.status()).state, "ready");
   });
 
-  for (const part of ["worker", "gateway", "console", "launcher"] as const) {
+  for (const part of ["worker", "gateway", "access", "console", "launcher"] as const) {
     it(`restarts a killed ${part} and answers again`, async () => {
       const pid = await service.pidOf(part);
       await service.kill(part);

@@ -124,6 +124,31 @@ test("the ports of gateway, access, operator and supervisor work, without one re
   await gateway.contexts.current(principal());
   await access.profiles.set(principal(), { v: 1, name: "ann" });
   assert.equal((await gateway.profiles.get(principal()))?.name, "ann");
+  const telegram = await opened("bridge-telegram");
+  const worker = await opened("worker");
+  const taking = await access.accessBook.onWishes((platform) =>
+    access.accessBook.takeWishes(platform, async ({ wishId }) => ({ wishId, kind: "quiet", params: {} })),
+  );
+  const wish = { wishId: "w1", kind: "unlink", by: "telegram:1", name: "Ann" } as const;
+  assert.equal((await telegram.accessWishes("telegram.42").hand(wish)).kind, "quiet");
+  const { rev } = await access.accessBook.load();
+  assert.equal(await access.accessBook.commit(rev, [{ table: "shut", key: principal(), value: 5 }]), rev + 1);
+  assert.equal(await access.accessBook.commit(rev, []), undefined, "an old revision writes nothing");
+  const note = { v: 1, noteId: "n", deliver: { chat: "1" }, code: "x", params: {}, buttons: [] };
+  await access.accessBook.note("telegram.42", note);
+  assert.equal((await telegram.accessWishes("telegram.42").notes()).length, 1);
+  const message = { v: 1, conversation: "telegram.42.1", message: "7" };
+  await telegram.accessWishes("telegram.42").shown("n", message);
+  assert.deepEqual(await telegram.accessWishes("telegram.42").notes(), []);
+  assert.equal((await access.accessBook.noteMessage("telegram.42", "n"))?.message, "7");
+  for (const reader of [gateway, worker]) assert.deepEqual([...(await reader.access.shut())], [principal()]);
+  for (const reader of [gateway, telegram]) {
+    assert.equal(await reader.access.rev(), rev + 1);
+    assert.equal(await reader.access.person("telegram:1"), undefined);
+    assert.equal(await reader.access.principal(principal()), undefined);
+    await (await reader.access.onChange(() => {}))();
+  }
+  await taking();
   await operator.profiles.set(principal(), { v: 1, name: "bob" });
   assert.equal((await operator.usage.day(principal())).calls, 1);
   await supervisor.prepare(false);
@@ -180,6 +205,44 @@ const FORBIDDEN: [who: readonly RedisRole[], what: string, command: string[]][] 
     ["HSET", `nc:{p:${P}}:${key}`, "a", "{}"],
   ]),
   [ROLES.filter((r) => r !== "gateway"), "writing a policy", ["HSET", `nc:{p:${P}}:policy`, "a", "{}"]],
+  ...(
+    [
+      ["writing roles", "book", "person:telegram:1"],
+      ["letting a group in", "book", "group:telegram:-1"],
+      ["naming deciders", "book", `principal:${P}`],
+      ["putting a code in", "codes", "code:x"],
+      ["shutting somebody", "shut", P],
+    ] as const
+  ).map(([what, table, field]): [RedisRole[], string, string[]] => [
+    ROLES.filter((r) => r !== "access"),
+    what,
+    ["HSET", `nc:{access}:${table}`, field, "{}"],
+  ]),
+  [ROLES.filter((r) => r !== "access"), "unshutting somebody", ["HDEL", "nc:{access}:shut", P]],
+  [ROLES.filter((r) => r !== "access"), "raising the revision", ["HINCRBY", "nc:{access}:book", "rev", "1"]],
+  [
+    ROLES.filter((r) => r !== "access" && r !== "operator"),
+    "reading codes' hashes",
+    ["HGETALL", "nc:{access}:codes"],
+  ],
+  [["worker", "supervisor"], "reading people", ["HGETALL", "nc:{access}:book"]],
+  [
+    ROLES.filter((r) => r !== "access" && r !== "bridge-telegram"),
+    "wishing for Telegram's people",
+    ["LPOP", "nc:{access}:wishes:telegram"],
+  ],
+  [["bridge-telegram"], "wishing for Discord's people", ["RPUSH", "nc:{access}:wishes:discord", "{}"]],
+  [
+    ROLES.filter((r) => r !== "access" && r !== "bridge-telegram"),
+    "speaking for the access component",
+    ["HSET", "nc:{b:telegram.42}:notes", "n", "{}"],
+  ],
+  [
+    ["access"],
+    "faking where a question was posted",
+    ["HSET", "nc:{b:telegram.42}:notes:messages", "n", "{}"],
+  ],
+  [["bridge-discord"], "what became of Telegram's wishes", ["SUBSCRIBE", "nc:wished:telegram.42"]],
   [["worker", "access", "operator", "supervisor"], "tapping", ["RPUSH", `nc:{p:${P}}:taps`, "{}"]],
   [
     ["bridge-discord", "bridge-console"],

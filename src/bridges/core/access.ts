@@ -8,7 +8,14 @@ import { Fault } from "../../lib/errors.ts";
 export type Place =
   | { kind: "private" }
   /** A Telegram group, a guild's channel or thread. `addressed`: it mentions the bot or answers one of its messages. */
-  | { kind: "group"; id: string; name: string; addressed: boolean };
+  | {
+      kind: "group";
+      id: string;
+      name: string;
+      addressed: boolean;
+      /** Of a channel or thread: its guild, which is allowed as a whole. */
+      within?: string;
+    };
 
 /** What somebody may do beside chatting (`user`): decide for a group (`approver`), let others in (`admin`). */
 export type Role = "user" | "approver" | "admin";
@@ -25,7 +32,13 @@ export interface Visitor {
 /** What admission says. */
 export type Admission =
   /** Let in; `principal` owns the sandbox that is spoken to: the person's own, or the group's. */
-  | { kind: "admitted"; principal: string; roles: ReadonlySet<Role> }
+  | {
+      kind: "admitted";
+      principal: string;
+      roles: ReadonlySet<Role>;
+      /** How the conversation is called here, where that isn't how the platform calls it: the group moved. */
+      conversation?: string;
+    }
   /** Not let in. `closed`: nobody is yet. */
   | { kind: "stranger"; reason: "closed" | "not-listed" }
   /** No answer at all: another group's talk, or a message that isn't for the bot. */

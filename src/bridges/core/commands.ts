@@ -8,7 +8,7 @@ import type { Words } from "./catalogue.ts";
 export interface Command {
   name: string;
   /** What may follow the name; none of them is required. */
-  argument?: "text" | "model" | "mode" | "rule";
+  argument?: "text" | "model" | "mode" | "rule" | "code";
   /** The argument is one of these. */
   choices?: readonly string[];
 }
@@ -26,6 +26,9 @@ export const COMMAND_TABLE = [
   { name: "approvals" },
   { name: "rules", argument: "rule" },
   { name: "export" },
+  { name: "whoami" },
+  { name: "link", argument: "code" },
+  { name: "unlink" },
 ] as const satisfies readonly Command[];
 
 /** A command's name. */

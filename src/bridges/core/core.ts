@@ -5,6 +5,8 @@
 import type { Logger } from "../../lib/logging.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
 import type {
+  AccessReadPort,
+  AccessWishPort,
   BridgePort,
   CardPort,
   ConversationPort,
@@ -16,7 +18,8 @@ import type {
   TurnPort,
   UsagePort,
 } from "../../store/index.ts";
-import type { Admit } from "./access.ts";
+import { FrontDoor } from "./access/door.ts";
+import type { Admit, AllowList } from "./access.ts";
 import { CardBoard } from "./cards/board.ts";
 import { wordsOf } from "./catalogue.ts";
 import { Counters } from "./counters.ts";
@@ -40,12 +43,24 @@ export interface BridgeStore {
   profiles: Pick<ProfilePort, "get">;
   /** To repeat an interrupted turn on its user's wish. */
   turns: Pick<TurnPort, "finished">;
+  /** Who gets in, and what is to be asked or said about it. */
+  access: AccessReadPort;
+  wishes: AccessWishPort;
 }
 
 /** What every bridge needs of a process's store. */
 export type StoreForBridges = Pick<
   Store,
-  "ingress" | "outbox" | "bridge" | "cards" | "turns" | "conversations" | "usage" | "profiles"
+  | "ingress"
+  | "outbox"
+  | "bridge"
+  | "cards"
+  | "turns"
+  | "conversations"
+  | "usage"
+  | "profiles"
+  | "access"
+  | "accessWishes"
 >;
 
 /** A store as one bridge sees it. */
@@ -59,6 +74,8 @@ export function bridgeStoreOf(store: StoreForBridges, id: string): BridgeStore {
     conversations: store.conversations,
     usage: store.usage,
     profiles: store.profiles,
+    access: store.access,
+    wishes: store.accessWishes(id),
   };
 }
 
@@ -71,6 +88,8 @@ export interface CoreOptions {
   /** See {@link LeaseDeps.isDead}. */
   isDead?: ((owner: string) => boolean) | undefined;
   logger: Logger;
+  /** The platform's people come in one by one. Absent: whoever gets here is let in already. */
+  door?: { bridge: string; standing: AllowList };
   onLease?(held: boolean): void;
   /** Redis is nearly full: stop fetching. */
   onFull?(): void;
@@ -86,6 +105,7 @@ export class BridgeCore {
   /** Whether Redis has room for more messages. */
   readonly pressure: Pressure;
   readonly cards: CardBoard;
+  readonly door: FrontDoor | undefined;
   private readonly platform: BridgePlatform;
   private readonly store: BridgeStore;
   private readonly drafts: DraftBoard;
@@ -121,13 +141,20 @@ export class BridgeCore {
       },
     });
     this.outbox = new Outbox({ ...shared, drafts: this.drafts, mayDeliver: () => this.lease.held });
+    this.door =
+      options.door &&
+      new FrontDoor({
+        ...{ ...options.door, platform, store, logger },
+        mayAct: () => this.lease.held,
+        reply: (to, code, params) => this.reply(to, code, params),
+      });
   }
 
   /** Takes the lease if it is free and starts to deliver. Resolves when the lease's state is known. */
   async start(): Promise<void> {
     this.outbox.start();
     this.cards.start();
-    await Promise.all([this.pressure.start(), this.lease.start()]);
+    await Promise.all([this.pressure.start(), this.lease.start(), this.door?.start()]);
   }
 
   /** What handling messages needs, put together. `own`: what only the platform's folder knows. */
@@ -138,6 +165,7 @@ export class BridgeCore {
       ...{ ingress, bridge, cards, conversations, usage, profiles },
       platform: this.platform,
       supportsButtons: this.platform.capabilities.supportsButtons,
+      reception: this.door?.reception,
       reply: (to, code, params) => this.reply(to, code, params),
       show: (to, content) => this.show(to, content),
       logger: this.logger,
@@ -165,6 +193,7 @@ export class BridgeCore {
   /** Flushes what goes out (bounded) and lets the lease go. */
   async close(flushMs: number = TIMEOUTS.drainOutbox): Promise<void> {
     this.pressure.close();
+    await this.door?.close();
     await this.cards.close(Math.min(flushMs, FLUSH_CARDS_MS));
     await this.outbox.close(flushMs);
     await this.drafts.close();

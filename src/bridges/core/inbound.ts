@@ -6,6 +6,7 @@
 import { Fault } from "../../lib/errors.ts";
 import type { AcceptResult, BridgePort } from "../../store/index.ts";
 import { type Delivery, type IngressEvent, MAX_TEXT_BYTES } from "../../store/index.ts";
+import type { Reception } from "./access/reception.ts";
 import type { Admit, Place } from "./access.ts";
 import { type CommandName, parseText } from "./commands.ts";
 import { type CommandDeps, runCommand } from "./run-command.ts";
@@ -44,6 +45,8 @@ export type InboundOutcome =
 /** What handling a message needs. */
 export interface InboundDeps extends CommandDeps {
   admit: Admit;
+  /** Where people come in by themselves; absent: a stranger is told whom to ask. */
+  reception?: Reception | undefined;
   /** The bot's user name, for `/cmd@bot`. */
   botName: string;
   bridge: BridgePort;
@@ -57,8 +60,14 @@ export async function handleInbound(given: InboundMessage, deps: InboundDeps): P
   const [platform = message.bridge] = message.bridge.split(".");
   const access = await deps.admit({ ...message, platform });
   if (access.kind === "ignored") return access;
-  if (access.kind === "stranger") return await greetStranger(message, access.reason, deps);
-  const admitted: Admitted = { ...message, principal: access.principal };
+  if (access.kind === "stranger")
+    return deps.reception
+      ? { kind: "stranger", told: await deps.reception.stranger(message) }
+      : await greetStranger(message, access.reason, deps);
+  const { principal, conversation = message.conversation } = access;
+  const admitted: Admitted = { ...message, conversation, principal };
+  const about = await deps.reception?.command(message, access);
+  if (about !== undefined) return { kind: "answered", code: about };
   if (message.text === undefined) return await answer(message, "text-only", deps);
   const parsed = parseText(message.text, deps.botName);
   switch (parsed.kind) {

@@ -155,6 +155,11 @@ const HANDLERS: Record<CommandName, Handler> = {
     return ANSWERED;
   },
 
+  // Answered by the reception, where there is one (access/reception.ts).
+  whoami: (event, _args, deps) => say(event, deps, "access.not-here"),
+  link: (event, _args, deps) => say(event, deps, "access.not-here"),
+  unlink: (event, _args, deps) => say(event, deps, "access.not-here"),
+
   async export(event, _args, deps) {
     const words = wordsOf(event.deliver.language);
     const turns = await deps.conversations.history(event.conversation);

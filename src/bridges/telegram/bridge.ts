@@ -5,12 +5,10 @@
 import { Api, GrammyError } from "grammy";
 import type { Update, UserFromGetMe } from "grammy/types";
 import { Fault } from "../../lib/errors.ts";
-import { principalOf } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
 import {
   type Admit,
   type AllowList,
-  admitListed,
   BridgeCore,
   type BridgePlatform,
   type BridgeStore,
@@ -42,11 +40,11 @@ export interface TelegramOptions {
   token: string;
   /** `TELEGRAM_API_ROOT`; Telegram's own by default. */
   apiRoot?: string;
-  /** Numeric ids that are let in, where `admit` is absent; `parseAllowList` reads the setting. */
+  /** Numeric ids that config.yaml lets in; `parseAllowList` reads the setting. */
   allowedUsers: AllowList;
   /** What commands may choose from. */
   offers?: Offers;
-  /** Who is let in, and whose agent they talk to. */
+  /** Who is let in, and whose agent they talk to; default: by the access component's book. */
   admit?: Admit;
   store: StoreForBridges;
   /** Unique per process life, for the poller lease. */
@@ -120,8 +118,6 @@ class Bridge {
     this.options = options;
     this.botId = botIdOf(options.token);
     this.store = bridgeStoreOf(options.store, bridgeIdOf(this.botId));
-    this.admit =
-      options.admit ?? admitListed(options.allowedUsers, (identity) => principalOf("telegram", identity));
     const timeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     const pollSeconds = options.pollSeconds ?? POLL_SECONDS;
     const apiRoot = options.apiRoot?.replace(/\/+$/, "");
@@ -139,12 +135,14 @@ class Bridge {
       isDead: options.isDead,
       leaseTtlMs: options.leaseTtlMs ?? LEASE_TTL_MS,
       logger: options.logger,
+      door: { bridge: bridgeIdOf(this.botId), standing: options.allowedUsers },
       onLease: (held) => {
         if (held) this.source.held();
         else this.source.interrupt();
       },
       onFull: () => this.source.interrupt(),
     });
+    this.admit = options.admit ?? this.core.door!.admit;
     const shared = {
       api: this.api,
       logger: options.logger,
@@ -284,7 +282,7 @@ class Bridge {
     const { store, platform, core, botId, admit } = this;
     const { ingress, turns, cards } = store;
     const handled = handleTap(tap, {
-      ...{ admit, botId, ingress, turns, cards, board: core.cards, logger },
+      ...{ admit, botId, ingress, turns, cards, board: core.cards, door: core.door, logger },
       supportsButtons: platform.capabilities.supportsButtons,
     }).catch((error: unknown): TapAnswer => {
       // Tried again while that may help; else the presser must not be left with a spinner.

@@ -1,8 +1,8 @@
 /** What `nemoclaw start` does: runs the service, asks one question with `--once`, offers a chat prompt in a terminal. */
 import { setImmediate } from "node:timers/promises";
-import type { Config } from "../../lib/config.ts";
-import { Fault } from "../../lib/errors.ts";
+import { describeError, Fault } from "../../lib/errors.ts";
 import { homeFrom } from "../../lib/paths.ts";
+import { claimLines, freshClaimCode, hasAdmin } from "../access/ask.ts";
 import { askOnce } from "../chat/once.ts";
 import { chatPrompt } from "../chat/prompt.ts";
 import { EXIT, say } from "../io.ts";
@@ -73,7 +73,8 @@ export async function runStart(service: string | undefined, options: StartOption
     await supervisor.stop({ sandboxes: true });
     process.exit(interrupted ? 130 : code);
   }
-  sayWhereToChat(supervisor, installation.config);
+  sayWhereToChat(supervisor);
+  await sayHowToClaim(supervisor, home);
   // A bridge whose platform is away may come later; READY is said when it has, and else before the prompt.
   await Promise.race([supervisor.ready.then(() => say("READY")), setImmediate()]);
   if (interactive) {
@@ -133,23 +134,34 @@ function insistOn(service: string, bots: readonly BotName[]): void {
   });
 }
 
-function sayWhereToChat(supervisor: Supervisor, { telegram, discord }: Config): void {
+function sayWhereToChat(supervisor: Supervisor): void {
   if (supervisor.consoleUrl) say(`Chat in a browser on this machine: ${supervisor.consoleUrl}`);
   const bots = [
-    { name: "telegram-bridge", platform: "Telegram", from: "@BotFather", allowed: telegram.allowedUsers },
-    {
-      name: "discord-bridge",
-      platform: "Discord",
-      from: "discord.com/developers",
-      allowed: discord.allowedUsers,
-    },
+    { name: "telegram-bridge", platform: "Telegram", from: "@BotFather" },
+    { name: "discord-bridge", platform: "Discord", from: "discord.com/developers" },
   ];
-  for (const { name, platform, from, allowed } of bots) {
+  for (const { name, platform, from } of bots) {
     const variable = platform.toUpperCase();
     const facts = supervisor.status.services.find((service) => service.name === name)?.facts;
     if (!facts) say(`${platform}: set ${variable}_BOT_TOKEN (from ${from}) to chat there`);
     const where = facts?.["invite"] ?? (facts?.["bot"] && `https://t.me/${facts["bot"].replace(/^@/, "")}`);
-    const closed = allowed.length === 0 ? ` — nobody is let in yet: ${variable}_ALLOWED_USERS` : "";
-    if (where) say(`${platform}: ${where}${closed}`);
+    if (where) say(`${platform}: ${where}`);
+  }
+}
+
+/** While a bot has no admin: the code that makes one, on a terminal; elsewhere how to get it. */
+async function sayHowToClaim(supervisor: Supervisor, home: string): Promise<void> {
+  const bridges = supervisor.status.services.filter(({ name }) => name.endsWith("-bridge"));
+  if (bridges.length === 0) return;
+  try {
+    if (await hasAdmin({ home })) return;
+    // What goes to a terminal only must not reach a file or a service manager's log.
+    if (!isTerminal() || process.stderr.isTTY !== true)
+      return say("The bot has no admin yet: nemoclaw users claim, in a terminal, shows how to become it");
+    const { code } = await freshClaimCode({ home });
+    const bot = bridges.find(({ name }) => name === "telegram-bridge")?.facts["bot"];
+    for (const line of claimLines(code, bot)) say(line);
+  } catch (error) {
+    say(`! whether the bot has an admin isn't known: ${describeError(error)} (nemoclaw users claim)`);
   }
 }

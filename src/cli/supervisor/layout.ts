@@ -40,6 +40,7 @@ function directories(paths: Paths): Directory[] {
     { path: dirname(paths.launcher.workerSocket), mode: 0o711 },
     { path: dirname(paths.egressDir("any")), mode: 0o711, owner: "gateway" },
     { path: dirname(paths.adminSocket), mode: 0o700, owner: "gateway" },
+    { path: dirname(paths.accessSocket), mode: 0o700, owner: "access" },
     { path: dirname(paths.workerAdminSocket), mode: 0o700, owner: "worker" },
     { path: dirname(paths.controlDir("any")), mode: 0o711, owner: "worker" },
     { path: dirname(paths.workerSocket), mode: 0o700, owner: "worker" },

@@ -24,6 +24,8 @@ export interface ServiceSettings {
   config: Config;
   redis: RedisAccess;
   users: Users;
+  /** This host can't give a cap that other people's agents need: nobody but the operator may be let in. */
+  solo: boolean;
   /** Node and the agent's runtime for sandboxes (launcher only uses it). */
   runtime: { node: string; dir: string; digest: string };
 }

@@ -24,6 +24,7 @@ const LOGINS: { process: string; role: RedisRole; owner: Owner }[] = [
   { process: "supervisor", role: "supervisor", owner: "launcher" },
   { process: "operator", role: "operator", owner: "launcher" },
   { process: "worker", role: "worker", owner: "worker" },
+  { process: "access", role: "access", owner: "access" },
   { process: "gateway", role: "gateway", owner: "gateway" },
   { process: "console", role: "bridge-console", owner: "console" },
   { process: "telegram-bridge", role: "bridge-telegram", owner: "telegram-bridge" },

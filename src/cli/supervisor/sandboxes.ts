@@ -1,6 +1,7 @@
 /**
  * The operator's view of the sandboxes, through the launcher: which protections are really there, and ending all agents.
  */
+import type { Config } from "../../lib/config.ts";
 import { Fault } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logging.ts";
 import { judgeLayers, LauncherClient, type Layer } from "../../sandbox/index.ts";
@@ -37,6 +38,11 @@ export class Sandboxes {
       message: `this host can't give every required protection: ${problems.join("; ") || "the self-test saw none"}`,
       hint: "mend it, or accept weaker cages with sandbox.protections: best_effort in config.yaml (NEMOCLAW_PROTECTIONS=best_effort)",
     });
+  }
+
+  /** Whether these layers are enough for the operator's own agent only. */
+  solo(protections: Config["sandbox"]["protections"]): boolean {
+    return !judgeLayers(this.layers, protections, false).serve;
   }
 
   /** Ends every agent that runs. Files stay. */

@@ -33,13 +33,14 @@ const ANSWER_MS = 1_000;
 /** In this order they start; in the reverse order they end, but the worker first (RELIABILITY §6, drain). */
 const START_ORDER: ServiceName[][] = [
   ["launcher"],
-  ["gateway"],
+  ["access", "gateway"],
   ["worker"],
   ["console", "telegram-bridge", "discord-bridge"],
 ];
 const DRAIN_ORDER: { names: ServiceName[]; limitMs: number }[] = [
   { names: ["worker"], limitMs: TIMEOUTS.drainTurns + ENDING_MS },
   { names: ["console", "telegram-bridge", "discord-bridge"], limitMs: TIMEOUTS.drainOutbox + ENDING_MS },
+  { names: ["access"], limitMs: ENDING_MS },
   { names: ["gateway"], limitMs: ENDING_MS },
   { names: ["launcher"], limitMs: ENDING_MS },
 ];
@@ -207,6 +208,7 @@ export class Supervisor {
         config,
         redis: this.#redis!.access,
         users,
+        solo: this.#sandboxes.solo(config.sandbox.protections),
         runtime: { node, dir, digest },
       })
       .then(() => this.#progress(`· ${name} ready`));

@@ -6,6 +6,7 @@
 /** Processes of one installation, by the name that `nemoclaw start NAME` takes. */
 export const SERVICES = [
   "launcher",
+  "access",
   "gateway",
   "worker",
   "console",
@@ -34,6 +35,7 @@ const UIDS: Record<Exclude<Owner, "launcher">, number> = {
   console: 1_899_999_004,
   "telegram-bridge": 1_899_999_005,
   "discord-bridge": 1_899_999_006,
+  access: 1_899_999_007,
 };
 
 /** Owner → ids. The launcher stays what we are. */
@@ -45,6 +47,7 @@ export function usersFor(uid: number, gid: number): Users {
   if (uid !== 0) {
     return {
       launcher: own,
+      access: own,
       redis: own,
       gateway: own,
       worker: own,
@@ -56,6 +59,7 @@ export function usersFor(uid: number, gid: number): Users {
   const reserved = (owner: Exclude<Owner, "launcher">) => ({ uid: UIDS[owner], gid: SERVICES_GID });
   return {
     launcher: own,
+    access: reserved("access"),
     redis: reserved("redis"),
     gateway: reserved("gateway"),
     worker: reserved("worker"),

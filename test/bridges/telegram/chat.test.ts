@@ -135,8 +135,8 @@ describe("telegram chat", () => {
     }
   });
 
-  it("tells a stranger the id and how to be let in, once, and nothing else", async () => {
-    await s.ask(EVE, "let me in", /user id is 6666/);
+  it("tells a stranger how to be let in, once, and nothing else", async () => {
+    await s.ask(EVE, "let me in", /tell the person who runs it this code[\s\S]*id here is 6666/);
     s.fake.bot.say(EVE, "/start");
     s.fake.bot.say(EVE, "again");
     await until(() => s.fake.bot.unconfirmed() === 0, 2_000, "updates confirmed");

@@ -186,7 +186,10 @@ describe("telegram start", () => {
   const start = (token: string, apiRoot: string, logger = silent) => {
     // Nothing is stored before Telegram has answered.
     const port = () => ({});
-    const store = { ingress: port, outbox: port, bridge: port, cards: port, turns: {} } as never;
+    const store = {
+      ...{ ingress: port, outbox: port, bridge: port, cards: port, accessWishes: port },
+      turns: {},
+    } as never;
     return runTelegramBridge({ token, apiRoot, allowedUsers: new Set(), store, owner: "x", logger });
   };
 

@@ -1,4 +1,6 @@
 /** A Telegram bridge over a real Redis and the fake Bot API, for one test file. */
+import { join } from "node:path";
+import { type RunningAccess, runAccess } from "../../../src/access/index.ts";
 import { parseAllowList } from "../../../src/bridges/core/index.ts";
 import {
   runTelegramBridge,
@@ -26,6 +28,9 @@ export interface Setup {
   workerStore: Store;
   worker: TinyWorker;
   bridge: TelegramBridge;
+  access: RunningAccess;
+  /** Where the operator's commands ask the access component. */
+  accessSocket: string;
   /** Starts another bridge, after `bridge` was closed or beside it. */
   start(options?: Partial<TelegramOptions>): Promise<TelegramBridge>;
   /** Sends a text and waits until the bot's visible message after it matches. */
@@ -42,6 +47,13 @@ export async function setUp(handler?: TurnHandler, options: FakeOptions = { limi
   const workerStore = redis.store("worker");
   await bridgeStore.ready();
   await workerStore.ready();
+  const accessStore = redis.store("access");
+  await accessStore.ready();
+  const accessSocket = join(redis.home, "access.sock");
+  const access = await runAccess({
+    ...{ store: accessStore, logger: silent, socketPath: accessSocket, solo: false },
+    standing: [ANN, BOB].map((id) => `telegram:${id}`),
+  });
   const worker = tinyWorker(workerStore, handler);
   const running: TelegramBridge[] = [];
   const start: Setup["start"] = async (more = {}) => {
@@ -69,6 +81,8 @@ export async function setUp(handler?: TurnHandler, options: FakeOptions = { limi
     workerStore,
     worker,
     bridge,
+    access,
+    accessSocket,
     start,
     async ask(user, text, want, ms) {
       const { messageId } = fake.bot.say(user, text);
@@ -80,6 +94,7 @@ export async function setUp(handler?: TurnHandler, options: FakeOptions = { limi
     },
     async close() {
       await worker.close();
+      await access.close();
       await Promise.all(running.map((one) => one.close(500)));
       await fake.close();
       await redis.stop();

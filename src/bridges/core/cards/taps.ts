@@ -6,6 +6,7 @@
 import { Fault } from "../../../lib/errors.ts";
 import type { Logger } from "../../../lib/logging.ts";
 import type { CardPort, TapOutcome } from "../../../store/index.ts";
+import type { FrontDoor } from "../access/door.ts";
 import { type Words, wordsOf } from "../catalogue.ts";
 import type { Content } from "../port.ts";
 import type { CardBoard } from "./board.ts";
@@ -35,6 +36,8 @@ export interface PressEvent {
 /** What handling a press needs. */
 export interface PressDeps {
   cards: CardPort;
+  /** Judges presses about who gets in. */
+  door?: Pick<FrontDoor, "press"> | undefined;
   board: Pick<CardBoard, "look" | "repost">;
   /** Whether buttons are shown; lists name ids where they aren't. */
   supportsButtons: boolean;
@@ -44,15 +47,18 @@ export interface PressDeps {
 /** What the presser is told, and what the pressed list looks like now, if it changed. */
 export interface PressAnswer {
   text: string;
-  kind: TapOutcome["kind"] | "reposted" | "failed";
+  kind: TapOutcome["kind"] | "reposted" | "failed" | "access";
   list?: Content;
 }
 
 /** Handles one press of somebody whom the bridge lets in; undefined when the data is no such button's. Never rejects. */
 export async function handlePress(event: PressEvent, deps: PressDeps): Promise<PressAnswer | undefined> {
   const press = readPress(event.data);
-  if (!press) return undefined;
   try {
+    if (!press) {
+      const text = await deps.door?.press(event);
+      return text === undefined ? undefined : { kind: "access", text };
+    }
     const answer = await answerTo(press, event, deps);
     const { conversation, presser } = event;
     deps.logger.info({ conversation, presser: presser.id, press: press.kind, outcome: answer.kind }, "tap");

@@ -1,7 +1,11 @@
 /** German, by the codes of `en.ts`. Du; short, polite, says what to do. */
 
+import { GERMAN_ACCESS } from "./access.de.ts";
+
 /** German texts by code. */
 export const GERMAN: Readonly<Record<string, string>> = {
+  ...GERMAN_ACCESS,
+
   // Commands and first contact
   welcome:
     "Hallo! Ich gebe deine Nachrichten an deinen eigenen Agenten weiter, der in seiner eigenen Sandbox arbeitet.\n\nSchreib einfach, was du brauchst. /new beginnt ein neues Gespräch, /stop hält an, was gerade läuft, /help zeigt alle Befehle.",

@@ -3,8 +3,12 @@
  * (failures) and of the bridges themselves.
  */
 
+import { ENGLISH_ACCESS } from "./access.en.ts";
+
 /** English texts by code. */
 export const ENGLISH: Readonly<Record<string, string>> = {
+  ...ENGLISH_ACCESS,
+
   // Commands and first contact
   welcome:
     "Hello! I pass your messages to your own agent, which works in its own sandbox.\n\nJust write what you need. /new starts a fresh conversation, /stop stops what is running, /help shows all commands.",

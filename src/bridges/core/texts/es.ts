@@ -1,7 +1,11 @@
 /** Spanish, by the codes of `en.ts`. Tú; short, polite, says what to do. */
 
+import { SPANISH_ACCESS } from "./access.es.ts";
+
 /** Spanish texts by code. */
 export const SPANISH: Readonly<Record<string, string>> = {
+  ...SPANISH_ACCESS,
+
   // Commands and first contact
   welcome:
     "¡Hola! Paso tus mensajes a tu propio agente, que trabaja en su propio entorno aislado.\n\nEscribe simplemente lo que necesitas. /new empieza una conversación nueva, /stop detiene lo que está en marcha y /help muestra todos los comandos.",

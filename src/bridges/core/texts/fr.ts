@@ -1,7 +1,11 @@
 /** French, by the codes of `en.ts`. Tu; short, polite, says what to do. */
 
+import { FRENCH_ACCESS } from "./access.fr.ts";
+
 /** French texts by code. */
 export const FRENCH: Readonly<Record<string, string>> = {
+  ...FRENCH_ACCESS,
+
   // Commands and first contact
   welcome:
     "Bonjour ! Je transmets tes messages à ton propre agent, qui travaille dans son propre bac à sable.\n\nÉcris simplement ce qu’il te faut. /new commence une nouvelle conversation, /stop arrête ce qui est en cours, /help montre toutes les commandes.",

@@ -1,7 +1,11 @@
 /** Russian, by the codes of `en.ts`. Polite «вы»; short, says what to do. */
 
+import { RUSSIAN_ACCESS } from "./access.ru.ts";
+
 /** Russian texts by code. */
 export const RUSSIAN: Readonly<Record<string, string>> = {
+  ...RUSSIAN_ACCESS,
+
   // Commands and first contact
   welcome:
     "Здравствуйте! Я передаю ваши сообщения вашему собственному агенту, который работает в своей изолированной среде.\n\nПросто напишите, что вам нужно. /new начинает новый разговор, /stop останавливает текущую работу, /help показывает все команды.",

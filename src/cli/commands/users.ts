@@ -1,0 +1,204 @@
+/** `nemoclaw users …`: who is let in, and what they may do. By numeric ids only. */
+import { Command, InvalidArgumentError } from "commander";
+import type { ListedPerson } from "../../access/index.ts";
+import { Fault } from "../../lib/errors.ts";
+import { askAccess, claimLines, freshClaimCode } from "../access/ask.ts";
+import { printable } from "../approvals/lines.ts";
+import type { HomeOption } from "../policy/target.ts";
+
+interface Options extends HomeOption {
+  json?: boolean;
+}
+
+const home = ["--home <dir>", "home of the installation"] as const;
+const json = ["--json", "as one JSON object"] as const;
+const WHO = [
+  "<id>",
+  "PLATFORM:NUMBER, e.g. telegram:12345678; the number alone where only one platform knows it",
+] as const;
+
+/** The group. */
+export function usersCommand(): Command {
+  const group = new Command("users")
+    .description("people: list, show, add, block, unblock, role, limits, rename, claim")
+    .helpCommand(false)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  nemoclaw users list
+  nemoclaw users block telegram:12345678       out within a second: turns end, nothing leaves their sandbox
+  nemoclaw users role telegram:12345678 admin  may let others in (approver: decides in every group; --off takes it)
+  nemoclaw users limits telegram:12345678 --daily-tokens 200000 --daily-cost 1.50
+  nemoclaw users claim                         a code that makes you the admin, for one hour`,
+    );
+  for (const command of [
+    ...[listCommand(), showCommand(), addCommand(), blockCommand(), unblockCommand()],
+    ...[roleCommand(), limitsCommand(), renameCommand(), claimCommand()],
+  ])
+    group.addCommand(command.exitOverride());
+  return group;
+}
+
+/** One person as a line. */
+function personLine({ identity, name, state, roles, sandbox, linked }: ListedPerson): string {
+  const what = [state, ...roles].join(", ");
+  return `${identity}  “${printable(name, 40)}”  ${what}  ${sandbox}${linked ? " (linked)" : ""}`;
+}
+
+function listCommand(): Command {
+  return new Command("list")
+    .description("everybody who is let in or blocked")
+    .option(...json)
+    .option(...home)
+    .action(async (options: Options) => {
+      const answer = await askAccess<{ users: ListedPerson[] }>(options, "users.list");
+      if (options.json) return console.log(JSON.stringify(answer));
+      if (answer.users.length === 0)
+        return console.log("Nobody is let in yet: nemoclaw pairing list, users claim.");
+      for (const person of answer.users) console.log(personLine(person));
+    });
+}
+
+function showCommand(): Command {
+  return new Command("show")
+    .description("everything that is known of one person")
+    .argument(...WHO)
+    .option(...json)
+    .option(...home)
+    .action(async (who: string, options: Options) => {
+      const answer = await askAccess<{ user: ListedPerson; profile: Record<string, unknown> | null }>(
+        options,
+        "users.show",
+        { who },
+      );
+      if (options.json) return console.log(JSON.stringify(answer));
+      const { user, profile } = answer;
+      console.log(personLine(user));
+      console.log(`  since ${new Date(user.since).toISOString()}, by ${user.by ?? "-"} (${user.source})`);
+      console.log(`  sandbox ${user.sandbox} (${user.principal})`);
+      if (user.linked) console.log(`  own sandbox, kept for /unlink: ${user.own}`);
+      const { dailyTokens, dailyMicros } = profile ?? {};
+      if (dailyTokens !== undefined) console.log(`  at most ${dailyTokens} tokens a day`);
+      if (typeof dailyMicros === "number") console.log(`  at most $${dailyMicros / 1e6} a day`);
+    });
+}
+
+/** A command that changes one person and prints what holds now. */
+function changing(name: string, description: string, method: string, done: string): Command {
+  return new Command(name)
+    .description(description)
+    .argument(...WHO)
+    .option(...json)
+    .option(...home)
+    .action(async (who: string, options: Options) => {
+      const user = await askAccess<ListedPerson>(options, method, { who });
+      console.log(options.json ? JSON.stringify({ user }) : `✓ ${done}: ${personLine(user)}`);
+    });
+}
+
+const addCommand = () => changing("add", "let somebody in without a code", "users.add", "Let in");
+const blockCommand = () =>
+  changing(
+    "block",
+    "out within a second, on every linked platform; files are kept",
+    "users.block",
+    "Blocked",
+  );
+const unblockCommand = () =>
+  changing("unblock", "let a blocked person back in; roles don't come back", "users.unblock", "Unblocked");
+
+function roleCommand(): Command {
+  return new Command("role")
+    .description("give a role, or take it with --off")
+    .argument(...WHO)
+    .argument("<role>", "approver: decides in every group; admin: lets others in")
+    .option("--off", "take it")
+    .option(...json)
+    .option(...home)
+    .action(async (who: string, role: string, options: Options & { off?: boolean }) => {
+      if (role !== "approver" && role !== "admin")
+        throw new Fault({
+          code: "usage",
+          message: `there is no role "${role.slice(0, 20)}"`,
+          hint: "approver or admin",
+        });
+      const user = await askAccess<ListedPerson>(options, "users.role", { who, role, on: !options.off });
+      console.log(options.json ? JSON.stringify({ user }) : `✓ ${personLine(user)}`);
+    });
+}
+
+function limitsCommand(): Command {
+  return new Command("limits")
+    .description("what somebody's agent may use a day; `none` takes a limit away")
+    .argument(...WHO)
+    .option("--daily-tokens <number>", "tokens of the model, in and out", amount(1))
+    .option("--daily-cost <dollars>", "US dollars", amount(1e6))
+    .option(...json)
+    .option(...home)
+    .action(
+      async (who: string, options: Options & { dailyTokens?: number | null; dailyCost?: number | null }) => {
+        const { dailyTokens, dailyCost } = options;
+        const answer = await askAccess<{ profile: Record<string, unknown> }>(options, "users.limits", {
+          who,
+          ...(dailyTokens === undefined ? {} : { dailyTokens }),
+          ...(dailyCost === undefined ? {} : { dailyMicros: dailyCost }),
+        });
+        if (options.json) return console.log(JSON.stringify(answer));
+        const { profile } = answer;
+        const tokens = profile["dailyTokens"] ?? "as the configuration says";
+        const micros = profile["dailyMicros"];
+        const cost = typeof micros === "number" ? `$${micros / 1e6}` : "as the configuration says";
+        console.log(`✓ A day: tokens ${tokens}, cost ${cost}.`);
+      },
+    );
+}
+
+function renameCommand(): Command {
+  return new Command("rename")
+    .description("give somebody's sandbox another name")
+    .argument(...WHO)
+    .argument("<name>", "lower-case letters, digits and dashes")
+    .option(...json)
+    .option(...home)
+    .action(async (who: string, name: string, options: Options, command: Command) => {
+      const [{ knownSandboxes }, { homeFrom, pathsOf }] = await Promise.all([
+        import("../names/registry.ts"),
+        import("../../lib/paths.ts"),
+      ]);
+      const taken = knownSandboxes(pathsOf(options.home ?? homeFrom(process.env))).sandboxes;
+      if (command.parent?.parent?.commands.some((other) => other.name() === name))
+        throw new Fault({ code: "usage", message: `${name} is the name of a command` });
+      if (taken.some((one) => one.name === name))
+        throw new Fault({ code: "name-taken", message: `another sandbox is called ${name}` });
+      const user = await askAccess<ListedPerson>(options, "users.rename", { who, name });
+      console.log(options.json ? JSON.stringify({ user }) : `✓ ${personLine(user)}`);
+    });
+}
+
+function claimCommand(): Command {
+  return new Command("claim")
+    .description("print a code that makes whoever sends it to the bot its admin; needs a terminal")
+    .option(...home)
+    .action(async (options: Options) => {
+      if (process.stdout.isTTY !== true)
+        throw new Fault({
+          code: "no-terminal",
+          message: "a claim code is shown on a terminal only, never in a file or a log",
+          hint: "run this in a terminal",
+        });
+      const { code } = await freshClaimCode(options);
+      for (const line of claimLines(code)) console.log(line);
+    });
+}
+
+/** `none` → null; a number in steps of 1/unit. */
+function amount(unit: number): (text: string) => number | null {
+  return (text) => {
+    if (text === "none") return null;
+    const value = Math.round(Number(text) * unit);
+    if (text.trim() === "" || !Number.isSafeInteger(value) || value < 0)
+      throw new InvalidArgumentError("expected a number, or none");
+    return value;
+  };
+}
