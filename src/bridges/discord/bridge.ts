@@ -4,13 +4,11 @@
  * Holds the bot token and must never let it into a log line, an error or a file.
  */
 import { Fault } from "../../lib/errors.ts";
-import { principalOf } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { SocketPort, Store } from "../../store/index.ts";
 import {
   type Admit,
   type AllowList,
-  admitListed,
   BridgeCore,
   type BridgePlatform,
   type BridgeStore,
@@ -43,7 +41,7 @@ export interface DiscordOptions {
   token: string;
   /** `discord.apiRoot`; Discord's own by default. */
   apiRoot?: string;
-  /** Ids that are let in, where `admit` is absent; `parseAllowList` reads the setting. */
+  /** Ids that config.yaml lets in; `parseAllowList` reads the setting. */
   allowedUsers: AllowList;
   /** What commands may choose from. */
   offers?: Offers;
@@ -223,6 +221,7 @@ class Bridge {
     const core = new BridgeCore({
       ...{ platform, store, logger, owner: options.owner, isDead: options.isDead },
       leaseTtlMs: options.leaseTtlMs ?? LEASE_TTL_MS,
+      door: { bridge: bridgeIdOf(self.application), standing: options.allowedUsers },
     });
     const sockets = options.store.sockets(bridgeIdOf(self.application));
     const channels = new Channels({
@@ -315,8 +314,7 @@ class Bridge {
   }
 
   private get admit(): Admit {
-    const { admit, allowedUsers } = this.options;
-    return admit ?? admitListed(allowedUsers, (identity) => principalOf("discord", identity));
+    return this.options.admit ?? this.parts!.core.door!.admit;
   }
 
   private async command(message: InboundMessage): Promise<InboundOutcome> {
@@ -330,6 +328,7 @@ class Bridge {
     const { ingress, turns, cards } = store;
     return await handleButton(interaction, interaction.press!, {
       ...{ admit: this.admit, ingress, turns, cards, board: core.cards, logger: this.options.logger },
+      door: core.door,
       supportsButtons: platform.capabilities.supportsButtons,
     });
   }

@@ -100,7 +100,9 @@ function whereAndWho(self: Self, channel: string, user: MessageFacts["author"]) 
 }
 
 function placeOf(channel: string, name: string, guild: string | undefined, addressed: boolean): Place {
-  return guild === undefined ? { kind: "private" } : { kind: "group", id: channel, name, addressed };
+  return guild === undefined
+    ? { kind: "private" }
+    : { kind: "group", id: channel, name, addressed, within: guild };
 }
 
 /** What was said, without the bot's own name; other people's are readable. */

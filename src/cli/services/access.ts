@@ -6,7 +6,10 @@ import type { StartService } from "./service.ts";
 import { openServiceStore } from "./store.ts";
 
 /** Who config.yaml lets in, as identities. */
-const standingOf = ({ telegram }: Config) => telegram.allowedUsers.map((id) => `telegram:${id}`);
+const standingOf = ({ telegram, discord }: Config) => [
+  ...telegram.allowedUsers.map((id) => `telegram:${id}`),
+  ...discord.allowedUsers.map((id) => `discord:${id}`),
+];
 
 /** See the module's header. */
 export const startAccess: StartService = async (settings, logger) => {

@@ -7,7 +7,7 @@ export const GERMAN_ACCESS: Readonly<Record<string, string>> = {
   "access.full":
     "Hallo! Dieser Bot ist privat, und zu viele Leute warten auf Einlass. Bitte versuch es später noch einmal.",
   "access.busy":
-    "Gerade kann ich nicht fragen, ob du eingelassen wirst. Bitte versuch es in einer Minute noch einmal.",
+    "Gerade kann ich nicht fragen, ob du eingelassen wirst. Bitte versuch es in einer Minute noch einmal. (Deine ID hier ist `{id}`.)",
   "access.allowed": "Du bist eingelassen. Bitte schick deine Nachricht noch einmal.",
   "access.welcome":
     "Du bist eingelassen! Ich gebe deine Nachrichten an deinen eigenen Agenten weiter, der in seiner eigenen Sandbox arbeitet. Schreib einfach, was du brauchst; /help zeigt die Befehle.",

@@ -7,7 +7,8 @@ export const ENGLISH_ACCESS: Readonly<Record<string, string>> = {
     "Hello! This bot is private. To be let in, tell the person who runs it this code:\n\n`{code}`\n\nIt counts for {minutes} minutes. (Your id here is `{id}`.)",
   "access.full":
     "Hello! This bot is private, and too many people are waiting to be let in. Please try again later.",
-  "access.busy": "I can't ask to let you in right now. Please try again in a minute.",
+  "access.busy":
+    "I can't ask to let you in right now. Please try again in a minute. (Your id here is `{id}`.)",
   "access.allowed": "You are let in. Please send your message again.",
   "access.welcome":
     "You are let in! I pass your messages to your own agent, which works in its own sandbox. Just write what you need; /help shows the commands.",

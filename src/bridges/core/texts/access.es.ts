@@ -6,7 +6,8 @@ export const SPANISH_ACCESS: Readonly<Record<string, string>> = {
     "¡Hola! Este bot es privado. Para que te dejen entrar, dile este código a la persona que lo administra:\n\n`{code}`\n\nVale durante {minutes} minutos. (Tu id aquí es `{id}`.)",
   "access.full":
     "¡Hola! Este bot es privado y hay demasiadas personas esperando entrar. Inténtalo de nuevo más tarde.",
-  "access.busy": "Ahora mismo no puedo preguntar si te dejan entrar. Inténtalo de nuevo en un minuto.",
+  "access.busy":
+    "Ahora mismo no puedo preguntar si te dejan entrar. Inténtalo de nuevo en un minuto. (Tu id aquí es `{id}`.)",
   "access.allowed": "Ya puedes entrar. Envía tu mensaje otra vez, por favor.",
   "access.welcome":
     "¡Ya puedes entrar! Paso tus mensajes a tu propio agente, que trabaja en su propio sandbox. Escribe lo que necesites; /help muestra los comandos.",

@@ -7,7 +7,7 @@ export const FRENCH_ACCESS: Readonly<Record<string, string>> = {
   "access.full":
     "Bonjour ! Ce bot est privé, et trop de personnes attendent d’être admises. Veuillez réessayer plus tard.",
   "access.busy":
-    "Je ne peux pas demander votre admission pour le moment. Veuillez réessayer dans une minute.",
+    "Je ne peux pas demander votre admission pour le moment. Veuillez réessayer dans une minute. (Votre identifiant ici est `{id}`.)",
   "access.allowed": "Vous êtes admis. Veuillez renvoyer votre message.",
   "access.welcome":
     "Vous êtes admis ! Je transmets vos messages à votre propre agent, qui travaille dans son propre sandbox. Écrivez ce dont vous avez besoin ; /help montre les commandes.",
