@@ -18,6 +18,7 @@ type Fits<T> = (candidate: T) => boolean;
 
 /** Parts of at most `limit` units each, in order. No blocks give no parts. */
 export function splitBlocks(blocks: Blocks, limit: number, measure: Measure): Blocks[] {
+  const fits = (some: Blocks) => !farLonger(some, 3 * limit) && measure(some) <= limit;
   const parts: Blocks[] = [];
   const queue = [...blocks];
   let current: Blocks = [];
@@ -27,18 +28,18 @@ export function splitBlocks(blocks: Blocks, limit: number, measure: Measure): Bl
   };
   while (queue.length > 0) {
     const block = queue.shift()!;
-    if (measure([...current, block]) <= limit) {
+    if (fits([...current, block])) {
       current.push(block);
       continue;
     }
     // A block that fits into a message of its own is kept whole.
-    if (current.length > 0 && measure([block]) <= limit) {
+    if (current.length > 0 && fits([block])) {
       flush();
       queue.unshift(block);
       continue;
     }
     const before = current;
-    const cut = cutBlock(block, (head) => measure([...before, head]) <= limit);
+    const cut = cutBlock(block, (head) => fits([...before, head]));
     if (cut) {
       current.push(cut.head);
       flush();
@@ -54,6 +55,19 @@ export function splitBlocks(blocks: Blocks, limit: number, measure: Measure): Bl
   flush();
   // White space alone is no message: platforms refuse it.
   return parts.filter((part) => plainText(part).trim() !== "");
+}
+
+/** Whether there is more text than `most`, found without rendering: what is left of a very long answer is asked again and again. */
+function farLonger(blocks: Blocks, most: number): boolean {
+  let length = 0;
+  const stack: unknown[] = [...blocks];
+  while (stack.length > 0 && length <= most) {
+    const { value, children } = stack.pop() as { value?: string; children?: unknown[] };
+    length += value?.length ?? 0;
+    // Not spread: a paragraph may have more children than a call may have arguments.
+    for (const child of children ?? []) stack.push(child);
+  }
+  return length > most;
 }
 
 function bareText(block: RootContent, limit: number): Blocks {

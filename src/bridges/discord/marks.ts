@@ -5,14 +5,9 @@
 
 /** Text that shows as it is wherever it stands within a line. */
 export function escapeText(text: string): string {
-  return (
-    text
-      .replace(/[\\*_~`|<[\]]/g, "\\$&")
-      // Pings are switched off in each request; these would still look like one.
-      .replace(/@(?=everyone|here)/g, "\\@")
-      // A bare address would become a link that nobody checked.
-      .replace(/(https?):(?=\/\/)/gi, "$1\\:")
-  );
+  // Pings are switched off in each request; `@everyone` would still look like one, and a bare address would become a link
+  // that nobody checked.
+  return text.replace(/[\\*_~`|<[\]]|@(?=everyone|here)|(?<=https?):(?=\/\/)/gi, "\\$&");
 }
 
 /** Signs that mean something only at the start of a line: headings, small print, quotations, lists. */
@@ -24,10 +19,11 @@ export function escapeLines(text: string): string {
 
 /** Marks around a text. White space at its ends stays outside: Discord would show the marks instead. */
 export function within(mark: string, text: string): string {
-  const [, before = "", core = "", after = ""] = /^(\s*)([\s\S]*?)(\s*)$/.exec(text) ?? [];
+  const core = text.trim();
   // Code that holds the mark itself would end it there, and an empty one would show.
   if (core === "" || codeHolds(core, mark)) return text;
-  return `${before}${mark}${core}${mark}${after}`;
+  const at = text.length - text.trimStart().length;
+  return `${text.slice(0, at)}${mark}${core}${mark}${text.slice(at + core.length)}`;
 }
 
 function codeHolds(text: string, mark: string): boolean {

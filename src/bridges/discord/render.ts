@@ -86,7 +86,9 @@ function renderItem(item: ListItem, marker: string, indent: string): string {
     return index === 0 ? lines : `\n${inner}${lines}`;
   });
   const text = body.join("").replace(/\n{2,}(?=\s*(?:-|\d+\.) )/g, "\n");
-  return `${indent}${marker}${text.replace(/\n$/, "")}`;
+  // A mark with nothing behind it is shown as it is written.
+  const something = text.trim() === "" || text.startsWith("\n") ? "\u200b" : "";
+  return `${indent}${marker}${something}${text.replace(/\n$/, "")}`;
 }
 
 function renderTable(table: Table): string {

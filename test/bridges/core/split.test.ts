@@ -5,9 +5,8 @@ import fc from "fast-check";
 import { type Blocks, parseMarkdown, splitBlocks } from "../../../src/bridges/core/index.ts";
 import { measureHtml, renderHtml } from "../../../src/bridges/telegram/render.ts";
 import { parseHtml } from "../../fakes/telegram/entities.ts";
+import { HOSTILE, letters, markdownAnswer } from "../../helpers/markdown.ts";
 
-/** Text that is not white space, in order: what must survive any split. */
-const letters = (text: string) => text.replace(/\s+/g, "");
 const visible = (blocks: Blocks) => parseHtml(renderHtml(blocks)).text;
 const split = (markdown: string, limit: number) => splitBlocks(parseMarkdown(markdown), limit, measureHtml);
 
@@ -91,68 +90,9 @@ describe("splitting", () => {
     }
   });
 
-  /** Markdown as agents write it, with hostile bits. */
-  const word = fc.oneof(
-    { weight: 6, arbitrary: fc.stringMatching(/^[a-zA-Z0-9]{1,12}$/) },
-    fc.constantFrom(
-      "<b>",
-      "</i>",
-      "&amp;",
-      "&",
-      "*",
-      "**",
-      "_x_",
-      "`",
-      "~~s~~",
-      "[",
-      "](",
-      "!",
-      "👩‍💻",
-      "é",
-      "עברית",
-      "中文字",
-      "\\",
-      "|",
-      "$x$",
-      "<script>",
-    ),
-    fc.string({ unit: "grapheme", minLength: 1, maxLength: 8 }),
-  );
-  const line = fc.array(word, { minLength: 1, maxLength: 40 }).map((words) => words.join(" "));
-  const block = fc.oneof(
-    line,
-    line.map((text) => `## ${text}`),
-    fc
-      .array(line, { minLength: 1, maxLength: 8 })
-      .map((lines) => lines.map((text) => `- ${text}`).join("\n")),
-    fc
-      .array(line, { minLength: 1, maxLength: 5 })
-      .map((lines) => lines.map((text, i) => `${"  ".repeat(i)}1. ${text}`).join("\n")),
-    fc.array(line, { minLength: 1, maxLength: 12 }).map((lines) => `\`\`\`ts\n${lines.join("\n")}\n\`\`\``),
-    fc
-      .array(line, { minLength: 1, maxLength: 4 })
-      .map((lines) => lines.map((text) => `> ${text}`).join("\n")),
-    fc
-      .array(fc.tuple(word, word, line), { minLength: 1, maxLength: 8 })
-      .map((rows) =>
-        [
-          "| a | b | c |",
-          "|---|:-:|--:|",
-          ...rows.map((row) => `| ${row.map((cell) => cell.replace(/\|/g, "\\|")).join(" | ")} |`),
-        ].join("\n"),
-      ),
-    fc
-      .tuple(word, line)
-      .map(
-        ([text, url]) =>
-          `[${text}](https://example.org/${encodeURIComponent(url.toWellFormed())}) ![${text}](http://x.test/y.png)`,
-      ),
-  );
-  const answer = fc.array(block, { minLength: 1, maxLength: 12 }).map((blocks) => blocks.join("\n\n"));
-
   it("property: each part is accepted by Telegram's parser and within the limit; no letter is lost", () => {
     fc.assert(
-      fc.property(answer, fc.integer({ min: 80, max: 900 }), (markdown, limit) => {
+      fc.property(markdownAnswer, fc.integer({ min: 80, max: 900 }), (markdown, limit) => {
         const blocks = parseMarkdown(markdown);
         const parts = splitBlocks(blocks, limit, measureHtml);
         for (const part of parts) {
@@ -189,21 +129,7 @@ describe("splitting", () => {
     );
   });
 
-  const hostile: [string, string][] = [
-    ["deep quotations", `${">".repeat(5_000)} x`],
-    ["deep lists", Array.from({ length: 300 }, (_, i) => `${"  ".repeat(i)}- x`).join("\n")],
-    ["open brackets", "[".repeat(20_000)],
-    ["open emphasis", "*a _b ".repeat(8_000)],
-    ["backticks", `${"`".repeat(20_000)}\nx`],
-    ["a long line of list marks", "- ".repeat(60_000)],
-    ["quarter of a megabyte of emphasis", "*a _b ".repeat(42_000)],
-    ["a fence that never ends", `\`\`\`\n${"line of code\n".repeat(20_000)}`],
-    ["a very long word", "x".repeat(200_000)],
-    ["a very long link", `[x](https://example.org/${"y".repeat(9_000)})`],
-    ["a wide table", `|${" h |".repeat(400)}\n|${"---|".repeat(400)}\n|${" v |".repeat(400)}`],
-    ["combining marks without end", `a${"\u0301".repeat(9_000)}`],
-  ];
-  for (const [name, markdown] of hostile) {
+  for (const [name, markdown] of HOSTILE) {
     it(`bears ${name} within 2 s`, () => {
       const started = performance.now();
       const parts = split(markdown, 4_000);
