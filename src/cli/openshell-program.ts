@@ -3,11 +3,13 @@
  * the shells' completions are made from it.
  */
 import { Command } from "commander";
+import { openshellDoctorCommand } from "./commands/openshell/doctor.ts";
 import { inferenceCommand } from "./commands/openshell/inference.ts";
 import { openshellLogsCommand } from "./commands/openshell/logs.ts";
 import { openshellPolicyCommand } from "./commands/openshell/policy.ts";
 import { providerCommand } from "./commands/openshell/provider.ts";
 import { ruleCommand } from "./commands/openshell/rule.ts";
+import { sandboxCommand } from "./commands/openshell/sandbox.ts";
 import { openshellStatusCommand } from "./commands/openshell/status.ts";
 import { termCommand } from "./commands/openshell/term.ts";
 import { version } from "./version.ts";
@@ -24,6 +26,8 @@ export function openshellProgram(): Command {
       `
 Examples:
   openshell term                                           what agents do, live; questions answered by a key
+  openshell sandbox list
+  openshell sandbox inspect my-agent
   openshell policy apply -f custom-policy.yaml
   openshell policy get --full
   openshell rule get                                       what waits for an answer
@@ -34,6 +38,7 @@ Examples:
 Exit codes: 0 done · 1 failed · 2 wrong usage · 3 not running · 124 not in time`,
     );
   for (const command of [
+    sandboxCommand(),
     openshellPolicyCommand(),
     ruleCommand(),
     providerCommand(),
@@ -41,6 +46,7 @@ Exit codes: 0 done · 1 failed · 2 wrong usage · 3 not running · 124 not in t
     openshellLogsCommand(),
     termCommand(),
     openshellStatusCommand(),
+    openshellDoctorCommand(),
   ])
     program.addCommand(command.exitOverride());
   return program;

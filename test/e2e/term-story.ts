@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startInternet } from "../helpers/internet.ts";
 import { startService } from "../helpers/service.ts";
 import { startTerminal } from "../helpers/tmux.ts";
+import { playSandboxes } from "./sandbox-commands.ts";
 
 const HELLO = /hello from the public host/;
 const ASKS = /\[OpenShell\] Agent attempted to reach example\.test:80[\s\S]*Allow\? \[y\/n\/a\]:/;
@@ -81,6 +82,8 @@ try {
   await sleep(READ_MS);
   terminal.press("s");
   assert.match((await answer).markdown, HELLO);
+
+  await playSandboxes(service.home, facts);
 
   terminal.press("q");
   await terminal.shows(/ended with 0/);

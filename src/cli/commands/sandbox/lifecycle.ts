@@ -80,7 +80,7 @@ async function confirmed({ name }: Reached): Promise<boolean> {
 }
 
 /** Ends it by the worker, who would start it again for the next message, then has the launcher remove it. */
-async function destroy(sandbox: Reached): Promise<void> {
+export async function destroy(sandbox: Reached): Promise<void> {
   const { id, name, paths } = sandbox;
   say(`  Stopping sandbox '${name}'...`);
   const stopped = await askWorker(sandbox, "sandbox.stop").then(
