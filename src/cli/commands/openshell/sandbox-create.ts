@@ -1,5 +1,4 @@
 /** `openshell sandbox create`: another sandbox of the operator's, with its provider, model and policy; started when the service runs. */
-import { Command } from "commander";
 import { Fault } from "../../../lib/errors.ts";
 import { isPrincipalId, isSandboxName } from "../../../lib/ids.ts";
 import { homeFrom, type Paths, pathsOf } from "../../../lib/paths.ts";
@@ -12,7 +11,8 @@ import { providerNamed } from "../../settings/providers.ts";
 import { runningStatus } from "../../start/join.ts";
 import { startSandbox } from "./sandbox-run.ts";
 
-interface CreateOptions extends HomeOption {
+/** As it was typed. */
+export interface CreateOptions extends HomeOption {
   name?: string;
   provider?: string;
   model?: string;
@@ -20,20 +20,8 @@ interface CreateOptions extends HomeOption {
   start: boolean;
 }
 
-/** The command. */
-export function createCommand(): Command {
-  return new Command("create")
-    .description("make another sandbox; without a name: agent-1, agent-2, …")
-    .option("--name <name>", "lower-case letters, digits and hyphens")
-    .option("--provider <name>", "who answers it (default: as the default says)")
-    .option("--model <model>", "which model (default: the provider's usual one)")
-    .option("--policy <file>", "its own policy, besides everybody's")
-    .option("--no-start", "don't start it now")
-    .option("--home <dir>", "home of the installation")
-    .action(create);
-}
-
-async function create(options: CreateOptions): Promise<void> {
+/** Makes it. */
+export async function create(options: CreateOptions): Promise<void> {
   const home = options.home ?? homeFrom(process.env);
   const paths = pathsOf(home);
   const name = options.name ?? freeName(paths);

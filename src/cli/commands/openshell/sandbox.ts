@@ -4,7 +4,7 @@ import { stringify } from "yaml";
 import type { HomeOption } from "../../policy/target.ts";
 import { phaseTable, sandboxText } from "../../sandbox/phases.ts";
 import { policyTextOf, shownSandbox, shownSandboxes } from "../../sandbox/shown.ts";
-import { createCommand } from "./sandbox-create.ts";
+import type { CreateOptions } from "./sandbox-create.ts";
 import { connectCommand, deleteCommand, execCommand, startCommand, stopCommand } from "./sandbox-run.ts";
 
 interface ListOptions extends HomeOption {
@@ -43,7 +43,7 @@ Examples:
 Exit codes: 0 done · 1 failed · 2 wrong usage · 3 not running · of exec: the program's own, 124 not in time`,
     );
   for (const command of [
-    createCommand(),
+    create(),
     list(),
     get("get"),
     get("inspect"),
@@ -55,6 +55,18 @@ Exit codes: 0 done · 1 failed · 2 wrong usage · 3 not running · of exec: the
   ])
     group.addCommand(command.exitOverride());
   return group;
+}
+
+function create(): Command {
+  return new Command("create")
+    .description("make another sandbox; without a name: agent-1, agent-2, …")
+    .option("--name <name>", "lower-case letters, digits and hyphens")
+    .option("--provider <name>", "who answers it (default: as the default says)")
+    .option("--model <model>", "which model (default: the provider's usual one)")
+    .option("--policy <file>", "its own policy, besides everybody's")
+    .option("--no-start", "don't start it now")
+    .option(...home)
+    .action(async (options: CreateOptions) => (await import("./sandbox-create.ts")).create(options));
 }
 
 function list(): Command {

@@ -1,10 +1,11 @@
 /** `openshell status`: whether the gateway answers, and what it is. Works with everything down, and says so. */
 import { Command, Option } from "commander";
 import { stringify } from "yaml";
+import { Fault } from "../../../lib/errors.ts";
 import { homeFrom, pathsOf } from "../../../lib/paths.ts";
 import { EXIT } from "../../io.ts";
 import type { HomeOption } from "../../policy/target.ts";
-import { runningStatus } from "../../start/join.ts";
+import { askControl, type ServiceStatus } from "../../supervisor/control.ts";
 import { version } from "../../version.ts";
 
 /** The command. */
@@ -26,7 +27,7 @@ Exit codes: 0 connected · 1 it runs and has trouble · 3 not running`,
     )
     .action(async (options: HomeOption & { output?: "json" | "yaml" }) => {
       const home = options.home ?? homeFrom(process.env);
-      const service = await runningStatus(home);
+      const service = await running(home);
       const gateway = service?.services.find(({ name }) => name === "gateway");
       const ready = gateway?.state === "ready";
       const facts = {
@@ -52,4 +53,13 @@ Exit codes: 0 connected · 1 it runs and has trouble · 3 not running`,
         ].join("\n"),
       );
     });
+}
+
+async function running(home: string): Promise<ServiceStatus | undefined> {
+  try {
+    return await askControl<ServiceStatus>(pathsOf(home).status, { op: "status" });
+  } catch (error) {
+    if (error instanceof Fault && error.code === "not-running") return undefined;
+    throw error;
+  }
 }
