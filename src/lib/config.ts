@@ -78,6 +78,14 @@ const Config = z.strictObject({
     .prefault({}),
   /** Web page of the console on 127.0.0.1; 0 = any free port. */
   console: z.strictObject({ port: z.number().int().min(0).max(65_535).default(0) }).prefault({}),
+  /** What one person may do; a profile may say otherwise. Tokens and money: `inference.limits`. */
+  limits: z
+    .strictObject({
+      messagesPerMinute: z.number().int().min(1).max(10_000).default(30),
+      /** Turns that run at once, in all chats of one person or group together. */
+      runningTurns: z.number().int().min(1).max(64).default(2),
+    })
+    .prefault({}),
   /** Files in chats. A cap counts for each file; a message or an answer may have 10. */
   files: z
     .strictObject({

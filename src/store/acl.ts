@@ -96,6 +96,7 @@ function bridgeRights(platform: string): Rights {
       "%R~nc:{p:*}:rules",
       "~nc:{p:*}:taps",
       // For /usage and /model: what was used, and what the operator has set.
+      "~nc:{p:*}:rate",
       "%R~nc:{p:*}:usage",
       "%R~nc:{p:*}:profile",
       // So is who gets in; a wish speaks for this platform's people only.

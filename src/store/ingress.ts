@@ -8,7 +8,7 @@
 import { z } from "zod";
 import { Fault } from "../lib/errors.ts";
 import { failpoint } from "../lib/failpoints.ts";
-import type { Connection } from "./connection.ts";
+import type { Call, Connection } from "./connection.ts";
 import { checked, parsed, toJson } from "./json.ts";
 import { channels, keys, ringChannel } from "./keys.ts";
 import { markCall, type WakeSet } from "./marks.ts";
@@ -104,7 +104,8 @@ export function ingress(
 
       // Script and mark travel together: Redis runs them in order, with one fsync, and both replies are awaited.
       const mark = markCall(event.command ? bridgeWake(bridge) : hostWake(host), id);
-      const [reply, heard] = await connection.runAll([accept, mark]);
+      const counted = event.perMinute === undefined ? [] : [rateCall(event.principal, event.perMinute)];
+      const [reply, heard, left] = await connection.runAll([accept, mark, ...counted]);
       failpoint("ingress.after-script");
       const [duplicate, json] = checked(Reply, reply, "ingress reply");
       const outcome = parsed(Outcome, json, "ingress outcome");
@@ -113,13 +114,18 @@ export function ingress(
       if (outcome.kind === "stop" || (outcome.kind === "accepted" && outcome.interrupts !== undefined))
         connection.publish(channels.cancel(host), id);
       if (outcome.kind === "accepted") ring(id, heard === 0 ? 0 : ANSWER_MS);
-      return { ...outcome, duplicate: duplicate === 1 };
+      const counts = outcome.kind === "accepted" && typeof left === "number" ? { left: left / 1_000 } : {};
+      return { ...outcome, ...counts, duplicate: duplicate === 1 };
     },
 
     async wakeHint(principal) {
       connection.publish(channels.wake(host), principal);
     },
   };
+}
+
+function rateCall(principal: string, perMinute: number): Call {
+  return ["rate", [keys.principal.rate(principal)], [perMinute]];
 }
 
 function kindOf(command: OrderCommand | undefined): string {

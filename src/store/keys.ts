@@ -41,6 +41,8 @@ export const keys = {
     profile: (id: string) => p(id, "profile"),
     /** ZSET turnId → lease end (ms): running turns, for admission. */
     running: (id: string) => p(id, "running"),
+    /** HASH left, at: messages that may still be handed in this minute (a bucket). */
+    rate: (id: string) => p(id, "rate"),
     /** ZSET conversation → when it was refused a slot (ms): rung first come, first served when one is free. */
     waiting: (id: string) => p(id, "waiting"),
     /** HASH turnId → TurnContext JSON for the gateway. */

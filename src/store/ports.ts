@@ -37,6 +37,8 @@ export type AcceptResult =
       session: number;
       ahead: number;
       interrupts?: string | undefined;
+      /** Messages that the principal may still hand in this minute, where `perMinute` was given. */
+      left?: number | undefined;
       duplicate: boolean;
     }
   /** The mailbox holds MAX_WAITING; nothing was stored but a durable "queue-full" notice for the user. */
@@ -114,6 +116,8 @@ export interface TurnPort {
     outcome: "answered" | "failed" | "interrupted" | "cancelled",
     body: AnswerBody,
   ): Promise<{ more: boolean } | undefined>;
+  /** Says how many turns of a principal may run at once; MAX_RUNNING by default. */
+  limitRunning(most: (principal: string) => number): void;
   /** Publishes a draft; never stored, never awaited for long, errors swallowed and counted. */
   draft(message: DraftMessage & { bridge: string }): void;
   /** Calls back with a conversation id when a cancel may concern a turn of this host. */

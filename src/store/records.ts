@@ -100,6 +100,8 @@ export const IngressEvent = z.object({
   quietMs: z.number().int().min(0).max(2_000).optional(),
   /** `quietMs` counts only when a turn runs or messages wait: who is alone starts at once. */
   quietIfAhead: z.boolean().optional(),
+  /** Messages a minute that the principal may hand in: counted with this one, refused by nobody here. */
+  perMinute: z.number().int().min(1).max(10_000).optional(),
   /** What stands between the message before and this one when both are answered together; absent: a blank line. */
   join: z.string().max(4).optional(),
 });
@@ -254,6 +256,9 @@ export const Profile = z.looseObject({
   model: z.string().optional(),
   dailyTokens: z.number().optional(),
   dailyMicros: z.number().optional(),
+  /** Messages that may be handed in a minute, and turns that may run at once. */
+  messagesPerMinute: z.number().int().min(1).max(10_000).optional(),
+  runningTurns: z.number().int().min(1).max(64).optional(),
 });
 export type Profile = z.infer<typeof Profile>;
 

@@ -75,6 +75,7 @@ export function turns(
   // when this life of Redis was first seen by a worker.
   let graceKnownFor = 0;
   let graceUntil = 0;
+  let mostRunning = (_principal: string): number => MAX_RUNNING;
   async function grace(): Promise<number> {
     const generation = connection.generation;
     if (graceKnownFor === generation && generation > 0) return graceUntil;
@@ -128,7 +129,7 @@ export function turns(
         const admitted = await connection.run(
           "admit",
           [p.running(principal), p.waiting(principal)],
-          [turnId, id, TIMEOUTS.lease, MAX_RUNNING],
+          [turnId, id, TIMEOUTS.lease, mostRunning(principal)],
         );
         if (admitted !== 1) return { kind: "wait", reason: "principal" };
       }
@@ -195,6 +196,10 @@ export function turns(
       ]);
       ringLater(String(freed));
       return { more: waiting > 0 };
+    },
+
+    limitRunning(most) {
+      mostRunning = most;
     },
 
     draft(message) {

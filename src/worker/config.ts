@@ -4,6 +4,7 @@
 import { availableParallelism, totalmem } from "node:os";
 import { z } from "zod";
 import { AgentSpec, Limits } from "../sandbox/index.ts";
+import { MAX_RUNNING } from "../store/index.ts";
 
 /** Memory that a warm agent is counted with (reference: about 1 GB after its start). */
 const WARM_AGENT_BYTES = 1.1 * 1024 ** 3;
@@ -12,6 +13,8 @@ const WARM_AGENT_BYTES = 1.1 * 1024 ** 3;
 export const WorkerConfig = z.strictObject({
   /** Turns that run at once on this host. */
   concurrency: z.number().int().min(1).default(32),
+  /** Turns of one principal that run at once, where its profile doesn't say otherwise. */
+  runningTurns: z.number().int().min(1).max(64).default(MAX_RUNNING),
   /** Turns that may be held while their agents wake. */
   maxClaimed: z.number().int().min(1).default(256),
   /** Agents that may be in memory at once; the longest idle one makes room. */

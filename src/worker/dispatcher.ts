@@ -6,7 +6,7 @@ import { describeError } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
 import { isDead } from "../lib/owner.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
-import { type ClaimResult, MAX_RUNNING, type TurnPort, type TurnRecord } from "../store/index.ts";
+import type { ClaimResult, TurnPort, TurnRecord } from "../store/index.ts";
 import type { TurnRun } from "./turn-runner.ts";
 
 /** What the dispatcher needs. */
@@ -23,6 +23,8 @@ export interface DispatchDeps {
   paused(): boolean;
   /** `fresh`: claimed as a new turn, not recovered. */
   run(turn: TurnRecord, askedAt: number, fresh: boolean): TurnRun;
+  /** Turns of the principal that may run at once. */
+  mostRunning(principal: string): number;
   /** Life of the principal's agent if it could take a turn at once, else "". */
   warmLife(principal: string): string;
 }
@@ -163,7 +165,7 @@ export class Dispatcher {
       return turns.claim(conversation, owner);
     const underWay = this.#sure.get(principal) ?? 0;
     const running = [...this.#runs.values()].filter((run) => run.principal === principal).length;
-    if (running + underWay >= MAX_RUNNING) return turns.claim(conversation, owner);
+    if (running + underWay >= this.#deps.mostRunning(principal)) return turns.claim(conversation, owner);
     this.#sure.set(principal, underWay + 1);
     try {
       const bootId = this.#deps.warmLife(principal);

@@ -33,6 +33,7 @@ import type { LauncherPort } from "./launcher-port.ts";
 import { operatorMethods } from "./operator/methods.ts";
 import { serveStreams } from "./operator/stream-server.ts";
 import { sandboxSpec } from "./profile-spec.ts";
+import { RunningLimits } from "./running-limits.ts";
 import { Sandboxes } from "./sandboxes.ts";
 import { SwitchedOff } from "./switched-off.ts";
 import { FILE_CAPS, type FileCaps, TurnFiles } from "./turn-files.ts";
@@ -122,6 +123,9 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     ingress: (bridge) => store.ingress(bridge),
     acting: () => lease.held(),
   });
+  const limits = new RunningLimits(store.profiles, config.runningTurns);
+  const mostRunning = (principal: string) => limits.of(principal);
+  store.turns.limitRunning(mostRunning);
   const dispatcher = new Dispatcher({
     log,
     turns: store.turns,
@@ -146,6 +150,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
       };
       return new TurnRun(deps, sandbox, turn, askedAt, fresh);
     },
+    mostRunning,
     warmLife: (principal) => (slots.hasFree ? (acting?.sandboxes.of(principal)?.warmLife ?? "") : ""),
   });
 

@@ -92,3 +92,14 @@ test("what was said can be kept: turns with their answers, oldest first", async 
   );
   assert.ok(history.every(({ acceptedAt, settledAt }) => settledAt >= acceptedAt && acceptedAt > 1.7e12));
 });
+
+test("messages are counted by Redis's clock, with the message itself and without refusing it", async () => {
+  const left: number[] = [];
+  for (const text of ["1", "2", "3"]) {
+    const result = await accept(message("rate", text, { perMinute: 2 }));
+    assert.ok(result.kind === "accepted" && result.left !== undefined);
+    left.push(result.left);
+  }
+  assert.ok(left[0]! <= 1 && left[0]! > 0.9, String(left));
+  assert.ok(left[2]! < 0 && left[2]! >= -2, String(left));
+});

@@ -24,6 +24,7 @@ import { CardBoard } from "./cards/board.ts";
 import { wordsOf } from "./catalogue.ts";
 import { Counters } from "./counters.ts";
 import { DraftBoard } from "./drafts.ts";
+import { Gate } from "./gate.ts";
 import type { InboundDeps } from "./inbound.ts";
 import { BridgeLease } from "./lease.ts";
 import { parseMarkdown } from "./markdown/parse.ts";
@@ -31,6 +32,7 @@ import { Outbox } from "./outbox.ts";
 import type { BridgePlatform, Content } from "./port.ts";
 import { Pressure } from "./pressure.ts";
 import { NO_OFFERS, type Offers } from "./run-command.ts";
+import { WaitingNotices } from "./waiting.ts";
 
 /** The store's ports, as seen by one bridge. */
 export interface BridgeStore {
@@ -106,6 +108,8 @@ export class BridgeCore {
   readonly pressure: Pressure;
   readonly cards: CardBoard;
   readonly door: FrontDoor | undefined;
+  private readonly gate: Gate;
+  private readonly waiting: WaitingNotices;
   private readonly platform: BridgePlatform;
   private readonly store: BridgeStore;
   private readonly drafts: DraftBoard;
@@ -121,7 +125,13 @@ export class BridgeCore {
     this.cards = new CardBoard({ ...shared, store: store.cards, mayAct: () => this.lease.held });
     this.drafts = new DraftBoard({
       ...shared,
+      heard: (conversation) => this.waiting.taken(conversation),
       yieldMs: (conversation) => this.cards.yieldMs(conversation),
+    });
+    this.gate = new Gate({ usage: store.usage, profiles: store.profiles, logger });
+    this.waiting = new WaitingNotices({
+      reply: (to, code, params) => this.reply(to, code, params),
+      look: (conversation) => store.conversations.look(conversation),
     });
     this.pressure = new Pressure({
       store: store.bridge,
@@ -163,7 +173,7 @@ export class BridgeCore {
     return {
       ...{ ...own, offers: own.offers ?? NO_OFFERS },
       ...{ ingress, bridge, cards, conversations, usage, profiles },
-      platform: this.platform,
+      ...{ platform: this.platform, gate: this.gate, waiting: this.waiting },
       supportsButtons: this.platform.capabilities.supportsButtons,
       reception: this.door?.reception,
       reply: (to, code, params) => this.reply(to, code, params),
@@ -194,6 +204,7 @@ export class BridgeCore {
   async close(flushMs: number = TIMEOUTS.drainOutbox): Promise<void> {
     this.pressure.close();
     await this.door?.close();
+    this.waiting.close();
     await this.cards.close(Math.min(flushMs, FLUSH_CARDS_MS));
     await this.outbox.close(flushMs);
     await this.drafts.close();

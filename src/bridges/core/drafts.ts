@@ -19,6 +19,8 @@ export interface DraftDeps {
   store: OutboxPort;
   counters: Counters;
   logger: Logger;
+  /** A turn of the conversation shows signs of life. */
+  heard?(conversation: string): void;
   /** How long previews of a conversation hold back, since something that can't wait goes out there. */
   yieldMs(conversation: string): number;
 }
@@ -41,6 +43,7 @@ export class DraftBoard {
   /** A draft was published. */
   show(draft: DraftMessage): void {
     if (this.ended.has(draft.turnId)) return;
+    this.deps.heard?.(draft.conversation);
     this.typing.heard(draft.turnId, draft.deliver);
     let preview = this.previews.get(draft.turnId);
     if (!preview) {

@@ -9,7 +9,9 @@ import { type Delivery, type IngressEvent, MAX_TEXT_BYTES } from "../../store/in
 import type { Reception } from "./access/reception.ts";
 import type { Admit, Place } from "./access.ts";
 import { type CommandName, parseText } from "./commands.ts";
+import type { Gate, Passage } from "./gate.ts";
 import { type CommandDeps, runCommand } from "./run-command.ts";
+import type { WaitingNotices } from "./waiting.ts";
 
 /** A message as any platform gives it. */
 export interface InboundMessage {
@@ -50,6 +52,8 @@ export interface InboundDeps extends CommandDeps {
   /** The bot's user name, for `/cmd@bot`. */
   botName: string;
   bridge: BridgePort;
+  gate: Gate;
+  waiting: WaitingNotices;
   /** Says a sentence of the catalogue, best effort. */
   reply(to: Delivery, code: string, params: Record<string, string>): Promise<void>;
 }
@@ -111,9 +115,41 @@ async function acceptText(
     return await answer(message, "too-long", deps, { limit: String(MAX_TEXT_BYTES / 1024) });
   }
   if (text.trim() === "") return await answer(message, "text-only", deps);
-  const result = await deps.ingress.accept({ ...eventOf(message), updateKey, text });
+  const passage = deps.gate.check(message.principal, deps.offers);
+  if (passage.kind !== "open") return await refuse(message, passage, deps);
+  const { perMinute } = passage;
+  const counted = perMinute === undefined ? {} : { perMinute };
+  let result: AcceptResult | undefined;
+  try {
+    result = await deps.ingress.accept({ ...eventOf(message), ...counted, updateKey, text });
+  } finally {
+    deps.gate.settled(message.principal, result?.kind === "accepted" ? result.left : undefined);
+  }
   logAccepted(message, result, deps);
+  tellWaiting(message, result, deps);
   return { kind: "accepted", result };
+}
+
+/** Too many messages, or nothing left for today: said, but not each time. */
+async function refuse(
+  message: Admitted,
+  passage: Exclude<Passage, { kind: "open" }>,
+  deps: InboundDeps,
+): Promise<InboundOutcome> {
+  deps.logger.info({ conversation: message.conversation, passage: passage.kind }, "message refused");
+  const code = passage.kind === "too-fast" ? "too-fast" : `used-up-${passage.what}`;
+  const params: Record<string, string> =
+    passage.kind === "too-fast" ? { seconds: String(passage.seconds), limit: String(passage.perMinute) } : {};
+  if (passage.tell) await deps.reply(message.deliver, code, params);
+  return { kind: "answered", code };
+}
+
+/** Pieces of one message, and one that ends the running turn, don't wait behind anything. */
+function tellWaiting(message: Admitted, result: AcceptResult, deps: InboundDeps): void {
+  if (result.kind !== "accepted" || result.duplicate) return;
+  const alone = message.join === undefined && message.quietMs === undefined;
+  const ahead = alone && result.interrupts === undefined ? result.ahead : 0;
+  deps.waiting.accepted(message.conversation, message.deliver, ahead);
 }
 
 function eventOf(message: Admitted): IngressEvent {

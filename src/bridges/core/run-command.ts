@@ -28,6 +28,8 @@ export interface Offers {
   model: string;
   dailyTokens?: number | undefined;
   dailyMicros?: number | undefined;
+  /** Messages that one person may hand in; absent: any number. */
+  messagesPerMinute?: number | undefined;
 }
 
 /** For bridges that weren't told of any configuration. */

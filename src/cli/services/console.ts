@@ -1,8 +1,8 @@
 /** The console bridge as a process: the operator's own chat, on a socket and a page on loopback. */
 import { runConsoleBridge } from "../../bridges/console/index.ts";
-import { offersOf } from "../../gateway/index.ts";
 import { isDead, ownerName } from "../../lib/owner.ts";
 import { pathsOf } from "../../lib/paths.ts";
+import { chatOffers } from "./offers.ts";
 import type { StartService } from "./service.ts";
 import { openServiceStore } from "./store.ts";
 
@@ -15,7 +15,7 @@ export const startConsole: StartService = async (settings, logger) => {
     owner: ownerName(settings.hostId),
     isDead: (owner) => isDead(owner, settings.hostId),
     logger,
-    offers: offersOf(settings.config.inference),
+    offers: chatOffers(settings.config),
     port: settings.config.console.port,
   });
   const close = async (flushMs?: number) => {

@@ -1,12 +1,12 @@
 /** The Discord bridge as a process: the only one that reads the bot's token. */
 import { join } from "node:path";
 import { type DiscordBridge, runDiscordBridge } from "../../bridges/discord/index.ts";
-import { offersOf } from "../../gateway/index.ts";
 import { BOT_TOKEN } from "../../lib/config.ts";
 import { Fault } from "../../lib/errors.ts";
 import { isDead, ownerName } from "../../lib/owner.ts";
 import { pathsOf } from "../../lib/paths.ts";
 import { readSecret } from "../supervisor/secrets.ts";
+import { chatOffers } from "./offers.ts";
 import type { StartService } from "./service.ts";
 import { openServiceStore } from "./store.ts";
 
@@ -30,7 +30,7 @@ export const startDiscord: StartService = async (settings, logger) => {
     owner: ownerName(settings.hostId),
     isDead: (owner) => isDead(owner, settings.hostId),
     logger,
-    offers: offersOf(settings.config.inference),
+    offers: chatOffers(settings.config),
   });
   const close = async (flushMs?: number) => {
     await bridge.close(flushMs);

@@ -3,12 +3,12 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runTelegramBridge, type WebhookOptions } from "../../bridges/telegram/index.ts";
-import { offersOf } from "../../gateway/index.ts";
 import { BOT_TOKEN, type Config } from "../../lib/config.ts";
 import { Fault } from "../../lib/errors.ts";
 import { isDead, ownerName } from "../../lib/owner.ts";
 import { pathsOf } from "../../lib/paths.ts";
 import { readSecret } from "../supervisor/secrets.ts";
+import { chatOffers } from "./offers.ts";
 import type { StartService } from "./service.ts";
 import { openServiceStore } from "./store.ts";
 
@@ -32,7 +32,7 @@ export const startTelegram: StartService = async (settings, logger) => {
     owner: ownerName(settings.hostId),
     isDead: (owner) => isDead(owner, settings.hostId),
     logger,
-    offers: offersOf(settings.config.inference),
+    offers: chatOffers(settings.config),
     ...(webhook ? { webhook: webhookOf(webhook, pathsOf(settings.home).secrets("telegram-bridge")) } : {}),
   });
   const close = async (flushMs?: number) => {

@@ -10,6 +10,7 @@ import { openServiceStore } from "./store.ts";
 export const startWorker: StartService = async (settings, logger) => {
   const paths = pathsOf(settings.home);
   const config = WorkerConfig.parse(settings.config.worker);
+  config.runningTurns = settings.config.limits.runningTurns;
   // What the agent is told of its model; which one is really called is the router's business.
   const takeModel = (inference: unknown) => {
     const { provider, model } = InferenceConfig.parse(inference).default;

@@ -81,6 +81,16 @@ export const GERMAN: Readonly<Record<string, string>> = {
   // Mailbox notices
   "queue-full":
     "Es warten schon {waiting} Nachrichten, deshalb habe ich diese nicht angenommen. Bitte warte oder benutze /stop.",
+  queued: "⏳ Dein Agent arbeitet noch. Vor dieser Nachricht kommen {count} andere.",
+  "queued.1": "⏳ Dein Agent arbeitet noch; das hier kommt als Nächstes.",
+  "busy-elsewhere":
+    "⏳ Dein Agent ist in deinen anderen Chats beschäftigt. Er antwortet hier, sobald einer davon fertig ist.",
+  "too-fast":
+    "Du schickst Nachrichten schneller, als ich sie annehmen darf ({limit} pro Minute), deshalb habe ich diese nicht angenommen. Bitte schick sie in {seconds} s noch einmal.",
+  "used-up-tokens":
+    "Die heutigen Token sind aufgebraucht, deshalb habe ich diese Nachricht nicht angenommen. Um Mitternacht UTC gibt es neue. /usage zeigt mehr.",
+  "used-up-micros":
+    "Das heutige Guthaben ist aufgebraucht, deshalb habe ich diese Nachricht nicht angenommen. Um Mitternacht UTC wird es erneuert. /usage zeigt mehr.",
   "session-new": "✨ Hier beginnt ein neues Gespräch.",
   stopped: "⏹ Angehalten. {discarded} wartende Nachrichten wurden verworfen.",
   "stopped.0": "⏹ Angehalten.",

@@ -84,6 +84,16 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   // Mailbox notices
   "queue-full":
     "{waiting} messages are already waiting, so I did not take this one. Please wait, or use /stop.",
+  queued: "⏳ Your agent is still at work. {count} messages come before this one.",
+  "queued.1": "⏳ Your agent is still at work; this comes next.",
+  "busy-elsewhere":
+    "⏳ Your agent is busy in your other chats. It answers here as soon as one of them is done.",
+  "too-fast":
+    "You are sending messages faster than I may take them ({limit} a minute), so I did not take this one. Please send it again in {seconds} s.",
+  "used-up-tokens":
+    "Today's tokens are used up, so I did not take this message. They are renewed at midnight UTC. /usage shows details.",
+  "used-up-micros":
+    "Today's budget is used up, so I did not take this message. It is renewed at midnight UTC. /usage shows details.",
   "session-new": "✨ A fresh conversation starts here.",
   stopped: "⏹ Stopped. {discarded} waiting messages were dropped.",
   "stopped.0": "⏹ Stopped.",

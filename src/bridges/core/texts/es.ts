@@ -80,6 +80,16 @@ export const SPANISH: Readonly<Record<string, string>> = {
 
   // Mailbox notices
   "queue-full": "Ya esperan {waiting} mensajes, así que no he tomado este. Espera, por favor, o usa /stop.",
+  queued: "⏳ Tu agente sigue trabajando. Hay {count} mensajes antes que este.",
+  "queued.1": "⏳ Tu agente sigue trabajando; esto va después.",
+  "busy-elsewhere":
+    "⏳ Tu agente está ocupado en tus otros chats. Responderá aquí en cuanto acabe uno de ellos.",
+  "too-fast":
+    "Envías mensajes más rápido de lo que puedo tomarlos ({limit} por minuto), así que no he tomado este. Envíalo otra vez dentro de {seconds} s.",
+  "used-up-tokens":
+    "Los tokens de hoy se han agotado, así que no he tomado este mensaje. Se renuevan a medianoche UTC. /usage muestra más.",
+  "used-up-micros":
+    "El presupuesto de hoy se ha agotado, así que no he tomado este mensaje. Se renueva a medianoche UTC. /usage muestra más.",
   "session-new": "✨ Aquí empieza una conversación nueva.",
   stopped: "⏹ Detenido. Se descartaron {discarded} mensajes que esperaban.",
   "stopped.0": "⏹ Detenido.",

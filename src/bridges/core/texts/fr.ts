@@ -83,6 +83,16 @@ export const FRENCH: Readonly<Record<string, string>> = {
   // Mailbox notices
   "queue-full":
     "{waiting} messages attendent déjà, je n’ai donc pas pris celui-ci. Patiente, s’il te plaît, ou utilise /stop.",
+  queued: "⏳ Ton agent travaille encore. {count} messages passent avant celui-ci.",
+  "queued.1": "⏳ Ton agent travaille encore ; ceci vient juste après.",
+  "busy-elsewhere":
+    "⏳ Ton agent est occupé dans tes autres discussions. Il répondra ici dès que l’une d’elles sera finie.",
+  "too-fast":
+    "Tu envoies des messages plus vite que je ne peux les prendre ({limit} par minute), je n’ai donc pas pris celui-ci. Renvoie-le dans {seconds} s, s’il te plaît.",
+  "used-up-tokens":
+    "Les jetons d’aujourd’hui sont épuisés, je n’ai donc pas pris ce message. Ils sont renouvelés à minuit UTC. /usage en montre plus.",
+  "used-up-micros":
+    "Le budget d’aujourd’hui est épuisé, je n’ai donc pas pris ce message. Il est renouvelé à minuit UTC. /usage en montre plus.",
   "session-new": "✨ Ici commence une nouvelle conversation.",
   stopped: "⏹ Arrêté. {discarded} messages en attente ont été abandonnés.",
   "stopped.0": "⏹ Arrêté.",
