@@ -30,6 +30,7 @@ const draftBody = find("draft-body");
 const token = takeToken();
 let lastSeq = "";
 let workingTimer;
+let noticeTimer;
 
 function takeToken() {
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
@@ -131,9 +132,13 @@ function setConnection(state, text) {
   ui.connection.textContent = text;
 }
 
-function complain(text) {
+/** A complaint stays until the next action; an answer goes by itself. */
+function complain(text, kind = "trouble") {
+  clearTimeout(noticeTimer);
   ui.notice.textContent = text;
+  ui.notice.dataset.kind = kind;
   ui.notice.hidden = text === "";
+  if (kind === "answer") noticeTimer = setTimeout(() => complain(""), 6_000);
 }
 
 // ---- What comes in ----
@@ -142,7 +147,12 @@ const HANDLERS = {
   message: showMessage,
   draft: showDraft,
   working: () => showWorking(undefined),
-  card: (card) => showCard(ui.cards, card, press),
+  card: (card) => {
+    // The cards take room from the conversation: its end stays in sight.
+    const atEnd = isAtEnd();
+    showCard(ui.cards, card, press);
+    if (atEnd) scrollToEnd();
+  },
   hello: () => forgetCards(ui.cards),
 };
 
@@ -210,7 +220,7 @@ async function press({ chat, message }, data) {
   complain("");
   try {
     const { text } = await sendSurely("/api/tap", { chat, message, data });
-    complain(text);
+    complain(text, "answer");
   } catch (error) {
     complain(error.message);
   }

@@ -17,6 +17,8 @@ export function showCard(place, card, press) {
   if (!card.open) return article.remove();
   article.id = id;
   article.className = "card";
+  // A card with all its choices says last what each of them means.
+  article.toggleAttribute("data-explains", !card.confirming && card.buttons.length > 3);
   article.replaceChildren(
     renderBlocks(card.blocks),
     buttonRow(card.buttons, (data) => press(card, data)),
@@ -38,6 +40,8 @@ export function buttonRow(buttons, press) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = label;
+    // Its last letter says what it does (bridges/core/cards/press.ts); only the colour depends on it.
+    button.dataset.verb = data.split(":").at(-1);
     button.addEventListener("click", async () => {
       for (const one of row.children) one.disabled = true;
       await press(data);
