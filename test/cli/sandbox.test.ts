@@ -3,7 +3,7 @@
  * programs, files, life cycle, and what is said when nothing runs.
  */
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import {
   existsSync,
@@ -19,6 +19,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startService, type TestService } from "../helpers/service.ts";
+import { hostShell } from "../helpers/shell.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const BIN = join(ROOT, "bin", "nemoclaw");
@@ -65,48 +66,6 @@ function nemoclaw(args: string[], input?: Buffer | string, home = service.home):
 const mine = (...args: string[]) => nemoclaw(["my-agent", ...args]);
 const sha = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 
-/** A real terminal: a tmux server of its own. */
-class Terminal {
-  readonly #socket = `nc-test-${process.pid}-${Math.random().toString(36).slice(2)}`;
-
-  #tmux(...args: string[]): string {
-    return execFileSync("tmux", ["-L", this.#socket, "-f", "/dev/null", ...args], { encoding: "utf8" });
-  }
-  constructor(command: string, columns = 100, rows = 30) {
-    const env = `NEMOCLAW_HOME=${service.home} PATH=${ROOT}/bin:${process.env["PATH"]} PS1='host> '`;
-    const size = ["-x", String(columns), "-y", String(rows)];
-    this.#tmux("new-session", "-d", ...size, `env -i TERM=screen LANG=C.UTF-8 ${env} bash --norc -i`);
-    this.type(`${command}\n`);
-  }
-  type(text: string): void {
-    for (const [i, line] of text.split("\n").entries()) {
-      if (i > 0) this.#tmux("send-keys", "Enter");
-      if (line !== "") this.#tmux("send-keys", "-l", line);
-    }
-  }
-  key(name: string): void {
-    this.#tmux("send-keys", name);
-  }
-  resize(columns: number, rows: number): void {
-    this.#tmux("resize-window", "-x", String(columns), "-y", String(rows));
-  }
-  get screen(): string {
-    return this.#tmux("capture-pane", "-p").replace(/\s+$/gm, "").trimEnd();
-  }
-  async shows(what: RegExp, ms = 20_000): Promise<string> {
-    const end = performance.now() + ms;
-    for (;;) {
-      const screen = this.screen;
-      if (what.test(screen)) return screen;
-      if (performance.now() > end) throw new Error(`no ${what} on the screen:\n${screen}`);
-      await sleep(50);
-    }
-  }
-  close(): void {
-    this.#tmux("kill-server");
-  }
-}
-
 describe("programs", () => {
   it("a cold sandbox is started for it; output, errors and status are the program's", async () => {
     const { code, text, err } = await mine("exec", "--", "sh", "-c", "id -un; pwd; echo bad >&2; exit 42");
@@ -146,27 +105,28 @@ describe("programs", () => {
 
 describe("connect", () => {
   it("the guide's prompt, a real terminal that follows its size, and the host's own back as it was", async () => {
-    const terminal = new Terminal(
+    const terminal = hostShell(
+      service.home,
       "nemoclaw my-agent connect; echo left=$?; stty -a | grep -o -- '-\\?icanon'",
     );
     try {
       await terminal.shows(/^sandbox@my-agent:~\$$/m);
-      terminal.type("stty size; echo $TERM\n");
-      await terminal.shows(/^30 100\nscreen$/m);
+      terminal.line("stty size; echo $TERM");
+      await terminal.shows(/^30 100\n(screen|tmux)/m);
       terminal.resize(81, 25);
       await sleep(300);
-      terminal.type("clear; stty size\n");
+      terminal.line("clear; stty size");
       await terminal.shows(/^25 81$/m);
-      terminal.type("sleep 100\n");
+      terminal.line("sleep 100");
       await sleep(300);
-      terminal.key("C-c");
-      terminal.type("clear; echo code=$?\n");
-      await terminal.shows(/^code=0$/m);
-      terminal.type("cd workspace && type openclaw\n");
+      terminal.press("C-c");
+      terminal.line("echo code=$?");
+      await terminal.shows(/^code=130$/m);
+      terminal.line("cd workspace && type openclaw");
       await terminal.shows(
         /openclaw is \/opt\/nemoclaw\/guest\/shell\/bin\/openclaw\nsandbox@my-agent:~\/workspace\$$/m,
       );
-      terminal.type("exit 3\n");
+      terminal.line("exit 3");
       await terminal.shows(/^left=3\nicanon$/m);
     } finally {
       terminal.close();
@@ -174,14 +134,17 @@ describe("connect", () => {
   });
 
   it("lost: said, the terminal is mended; a way out of one that hangs", async () => {
-    const terminal = new Terminal("nemoclaw my-agent; echo left=$?; stty -a | grep -o -- '-\\?icanon'");
+    const terminal = hostShell(
+      service.home,
+      "nemoclaw my-agent; echo left=$?; stty -a | grep -o -- '-\\?icanon'",
+    );
     try {
       await terminal.shows(/sandbox@my-agent:~\$$/m);
       await service.kill("worker");
       await terminal.shows(/nemoclaw: the (worker|sandbox) .*\n[\s\S]*left=1\nicanon$/m);
-      terminal.type("clear; nemoclaw my-agent connect; echo again=$?\n");
+      terminal.line("clear; nemoclaw my-agent connect; echo again=$?");
       await terminal.shows(/sandbox@my-agent:~\$$/m, 30_000);
-      terminal.type("cat\n");
+      terminal.line("cat");
       await sleep(300);
       terminal.type("\n~.");
       await terminal.shows(/again=0$/m);
