@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "../helpers/command.ts";
+import { startTerminal } from "../helpers/tmux.ts";
 
 /** Plays it; measured times go into `facts`. */
 export async function playSandboxes(home: string, facts: Record<string, number>): Promise<void> {
@@ -54,6 +55,19 @@ export async function playSandboxes(home: string, facts: Record<string, number>)
   );
   assert.equal(exec.out, "hello\n");
   await openshell(["sandbox", "exec", "research", "--no-tty", "--timeout", "1", "--", "sleep", "30"], 124);
+
+  const bin = join(import.meta.dirname, "..", "..", "bin", "openshell");
+  const shell = startTerminal([process.execPath, bin, "sandbox", "connect", "research"], {
+    env: { NEMOCLAW_HOME: home, PATH: process.env["PATH"] ?? "" },
+  });
+  try {
+    await shell.shows(/sandbox@research:~\$/);
+    shell.type("echo $((6 * 7))");
+    shell.press("Enter");
+    await shell.shows(/^42$/m);
+  } finally {
+    shell.close();
+  }
 
   assert.equal((await openshell(["sandbox", "stop", "research"])).out, "✓ Stopped sandbox research\n");
   assert.match((await openshell(["sandbox", "list"])).out, /research {2}\S+ \S+ {2}Stopped\n/);

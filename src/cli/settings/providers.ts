@@ -2,7 +2,8 @@
  * Providers as commands name them, in both dialects: the guide's (`defapi`) and NVIDIA's (`nvidia-nim --type openai
  * --credential KEY --config OPENAI_BASE_URL=…`). Pure: words in, a row of the provider table and settings out.
  */
-import { PROVIDERS, providerOf } from "../../gateway/index.ts";
+import { InferenceConfig, PROVIDERS, providerOf } from "../../gateway/index.ts";
+import type { Config } from "../../lib/config.ts";
 import { Fault } from "../../lib/errors.ts";
 import { didYouMean } from "../names/similar.ts";
 
@@ -115,4 +116,10 @@ export function typeOf(name: string): string {
 /** What the key is called. */
 export function keyNameOf(name: string): string {
   return providerOf(name)?.keyEnv[0] ?? "API_KEY";
+}
+
+/** The address that config.yaml gives a provider instead of its own. */
+export function addressOf(config: Pick<Config, "inference">, name: string): string | undefined {
+  const { providers } = InferenceConfig.parse(config.inference);
+  return providers[name as keyof typeof providers]?.baseUrl;
 }

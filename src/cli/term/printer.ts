@@ -10,6 +10,9 @@ import { clock, shown } from "./safe.ts";
 import { initialState, type News, nameOf, reduce, type State } from "./state.ts";
 
 const ASK = "Allow? [y/n/a]:  # y=allow once, n=deny, a=add permanently (s=this session, Enter=later)";
+/** A command inside the sandbox has no session, and Always only where OpenClaw offers it. */
+const ASK_COMMAND = "Allow? [y/n]:  # y=allow once, n=deny (Enter=later)";
+const askOf = ({ command }: ApprovalRecord) => (command && !command.always ? ASK_COMMAND : ASK);
 const ANSWERS: Readonly<Record<string, Extract<Effect, { do: "decide" }>["verb"]>> = {
   ...{ y: "once", yes: "once", s: "session", a: "always", n: "deny", no: "deny" },
 };
@@ -48,7 +51,7 @@ export class Printer {
     const word = line.trim().toLowerCase();
     if (!card) return { lines: word === "" ? [] : ["Nothing is asked."] };
     const verb = Object.hasOwn(ANSWERS, word) ? ANSWERS[word] : undefined;
-    if (word !== "" && !verb) return { lines: [ASK] };
+    if (word !== "" && !verb) return { lines: [askOf(card)] };
     this.#skipped.add(card.approvalId);
     this.#asked = "";
     return {
@@ -66,7 +69,7 @@ export class Printer {
     if (!card || card.approvalId === this.#asked) return [];
     this.#asked = card.approvalId;
     const says = card.says === "" ? [] : [`the agent says: “${shown(card.says)}”`];
-    return ["", questionOf(card), approvalLine(card, this.#state.now), ...says, ASK];
+    return ["", questionOf(card), approvalLine(card, this.#state.now), ...says, askOf(card)];
   }
 
   #line({ at, sandboxId, lead, main, aside }: Row): string {

@@ -17,13 +17,16 @@ before(async () => {
 after(() => vendor.close());
 beforeEach(() => {
   home = scratch();
-  mkdirSync(pathsOf(home.dir).secrets("gateway"), { recursive: true });
 });
 afterEach(() => home.remove());
 
 const openshell = (args: string[], more: { env?: Record<string, string>; input?: string } = {}) =>
   runCommand("openshell", args, { home: home.dir, ...more });
 const keyFile = (name: string) => join(pathsOf(home.dir).secrets("gateway"), `${name}.key`);
+const storeKey = () => {
+  mkdirSync(pathsOf(home.dir).secrets("gateway"), { recursive: true });
+  writeFileSync(keyFile("compatible"), KEY, { mode: 0o600 });
+};
 const config = () =>
   existsSync(home.file("config.yaml")) ? readFileSync(home.file("config.yaml"), "utf8") : "";
 
@@ -45,6 +48,22 @@ describe("openshell provider", () => {
     assert.equal(readFileSync(keyFile("defapi"), "utf8"), "sk-secret-1");
     assert.equal(statSync(keyFile("defapi")).mode & 0o777, 0o600);
     assert.doesNotMatch(run.out + run.err + config(), /sk-secret-1/);
+  });
+  it("the guide's update is a switch: that provider answers from then on, NVIDIA's only keeps the key", async () => {
+    writeFileSync(home.file("config.yaml"), "inference: { default: { provider: nvidia, model: m-1 } }\n");
+    const kept = await openshell(["provider", "update", "openai", "--api-key-stdin", "--no-verify"], {
+      input: "k",
+    });
+    assert.match(kept.err, /nvidia still answers/);
+    const run = await openshell(
+      ["provider", "update", "--provider", "defapi", "--api-key-stdin", "--no-verify"],
+      {
+        input: "k",
+      },
+    );
+    assert.match(run.err, /defapi\/claude-sonnet-4\.5 answers from now on \(before: nvidia\/m-1\)/);
+    const got = await openshell(["inference", "get"]);
+    assert.match(got.out, /Provider: defapi\n {2}Model: claude-sonnet-4\.5\n/);
   });
   it("NVIDIA's command works: another name, a type, a credential by variable, an address; the key is tried", async () => {
     const args = ["provider", "create", "--name", "my-vendor", "--type", "openai", "--credential", "MY_KEY"];
@@ -136,7 +155,7 @@ describe("openshell inference", () => {
       home.file("config.yaml"),
       `# mine\nsandboxes:\n  my-agent: { provider: demo, model: demo-1 } # the first\n  other: { provider: openai, model: gpt-5.4 }\ninference:\n  default: { provider: demo, model: demo-1 }\n  providers:\n    compatible: { baseUrl: ${vendor.url} }\n`,
     );
-    writeFileSync(keyFile("compatible"), KEY, { mode: 0o600 });
+    storeKey();
     const run = await openshell([
       "inference",
       "set",
@@ -169,7 +188,7 @@ describe("openshell inference", () => {
       home.file("config.yaml"),
       `inference: { providers: { compatible: { baseUrl: ${vendor.url} } } }\n`,
     );
-    writeFileSync(keyFile("compatible"), KEY, { mode: 0o600 });
+    storeKey();
     const before = config();
     const cases: [args: string[], code: number, err: RegExp][] = [
       [["--provider", "compatible", "--model", "no-such"], 1, /compatible\/no-such/],

@@ -6,32 +6,18 @@ import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import { stringify } from "yaml";
-import { InferenceConfig, listModels, PROVIDERS, providerOf } from "../../../gateway/index.ts";
+import { InferenceConfig, PROVIDERS } from "../../../gateway/index.ts";
 import { Fault } from "../../../lib/errors.ts";
 import { homeFrom, type Paths, pathsOf } from "../../../lib/paths.ts";
-import { say } from "../../io.ts";
-import { sayProbe } from "../../onboard/model.ts";
-import { looksLikeKey, storedKey } from "../../onboard/secrets.ts";
+import { storedKey } from "../../onboard/secrets.ts";
 import type { HomeOption } from "../../policy/target.ts";
-import { readSecretInput } from "../../secret-input.ts";
 import { applyEdits } from "../../settings/apply.ts";
 import { defaultRoute, routeOf } from "../../settings/inference.ts";
-import { baseUrlOf, credentialOf, keyNameOf, providerNamed, typeOf } from "../../settings/providers.ts";
+import { addressOf, keyNameOf, providerNamed, typeOf } from "../../settings/providers.ts";
 import { readConfig } from "../../settings/read.ts";
-import { storedProviderKeys, writeSecret } from "../../supervisor/secrets.ts";
-import { usersFor } from "../../supervisor/users.ts";
+import { storedProviderKeys } from "../../supervisor/secrets.ts";
+import { type ChangeOptions, saveProvider } from "./provider-save.ts";
 
-interface ChangeOptions extends HomeOption {
-  provider?: string;
-  name?: string;
-  type?: string;
-  apiKey?: string;
-  apiKeyStdin?: boolean;
-  credential: string[];
-  fromExisting?: boolean;
-  config: string[];
-  verify: boolean;
-}
 interface Shown {
   id: string;
   name: string;
@@ -90,99 +76,7 @@ function change(verb: "create" | "update"): Command {
     .option("--config <key=value>", "OPENAI_BASE_URL=URL and the like", collect, [])
     .option("--no-verify", "don't try the key")
     .option(...home)
-    .action((word: string | undefined, options: ChangeOptions) => save(verb, word, options));
-}
-
-async function save(
-  verb: "create" | "update",
-  word: string | undefined,
-  options: ChangeOptions,
-): Promise<void> {
-  const paths = pathsOf(options.home ?? homeFrom(process.env));
-  const said = nameOf(word, options);
-  const baseUrl = baseUrlOf(options.config);
-  const name = providerNamed({ name: said, type: options.type, baseUrl });
-  const row = providerOf(name)!;
-  if (name !== said) say(`· ${said} is called ${name} here`);
-  if (!row.baseUrl && !row.builtIn && baseUrl === undefined && addressOf(paths, name) === undefined)
-    throw new Fault({
-      code: "usage",
-      message: `${row.label} needs an address`,
-      hint: "say --config OPENAI_BASE_URL=https://host/v1",
-    });
-  const key = await keyFor(name, options, verb === "update" && baseUrl !== undefined);
-  if (key !== undefined && options.verify) await tryKey(name, baseUrl ?? addressOf(paths, name), key);
-  if (key !== undefined) {
-    const users = usersFor(process.getuid?.() ?? -1, process.getgid?.() ?? -1);
-    writeSecret(join(paths.secrets("gateway"), `${name}.key`), key, users.gateway);
-  }
-  if (baseUrl !== undefined && baseUrl !== row.baseUrl)
-    await applyEdits(paths, [[["inference", "providers", name, "baseUrl"], baseUrl]]);
-  console.log(`✓ ${verb === "create" ? "Created" : "Updated"} provider ${said}`);
-  const route = defaultRoute(readConfig(paths, { env: {} }).config);
-  if (route.provider !== name)
-    say(`· ${route.provider} still answers. Change that: openshell inference set --provider ${name}`);
-}
-
-/** The name, said once in one of three ways. */
-function nameOf(word: string | undefined, { provider, name }: ChangeOptions): string {
-  const said = [...new Set([word, provider, name].filter((one) => one !== undefined))];
-  if (said.length === 1 && said[0]) return said[0];
-  const message = said.length === 0 ? "which provider?" : `one provider at a time: ${said.join(", ")}?`;
-  throw new Fault({ code: "usage", message, hint: "openshell provider update --provider defapi" });
-}
-
-/** The new key; undefined when none is needed, or only the address changes. @throws Fault `usage` */
-async function keyFor(
-  name: string,
-  options: ChangeOptions,
-  onlyAddress: boolean,
-): Promise<string | undefined> {
-  const row = providerOf(name)!;
-  if (row.builtIn) return undefined;
-  const credential = credentialOf(options.credential);
-  const ways = [options.apiKey, options.apiKeyStdin, credential, options.fromExisting].filter(
-    (way) => way !== undefined,
-  );
-  if (ways.length > 1) throw new Fault({ code: "usage", message: "one key, in one way" });
-  const inArgument = options.apiKey ?? credential?.value;
-  if (inArgument !== undefined)
-    say(
-      "! The key was an argument: others can see it while this runs, and it stays in the shell's history. Next time: --api-key-stdin",
-    );
-  const key =
-    inArgument ?? fromEnvironment(name, credential?.variable, options.fromExisting) ?? (await typed());
-  if (key !== undefined && !looksLikeKey(key))
-    throw new Fault({ code: "usage", message: "the key must be one word of at most 4 KB" });
-  return key;
-
-  async function typed(): Promise<string | undefined> {
-    if (onlyAddress && !options.apiKeyStdin) return undefined;
-    if (row.keyOptional && !options.apiKeyStdin) return undefined;
-    const prompt = `API key of ${row.label} (not shown): `;
-    return readSecretInput({ stdin: options.apiKeyStdin === true, prompt });
-  }
-}
-
-function fromEnvironment(name: string, variable: string | undefined, existing = false): string | undefined {
-  if (variable === undefined && !existing) return undefined;
-  const names = variable === undefined ? (providerOf(name)?.keyEnv ?? []) : [variable];
-  const key = names.map((one) => process.env[one]?.trim()).find(Boolean);
-  if (key) return key;
-  throw new Fault({ code: "usage", message: `${names.join(" or ")} is not in the environment` });
-}
-
-async function tryKey(name: string, baseUrl: string | undefined, key: string): Promise<void> {
-  const probe = await listModels({ name, baseUrl, key });
-  const label = providerOf(name)!.label;
-  if (probe.kind === "refused")
-    throw new Fault({
-      code: "key-check",
-      message: `${label}: ${sayProbe(probe)}`,
-      hint: "nothing was changed; --no-verify saves it unchecked",
-    });
-  if (probe.kind === "unreachable" || probe.kind === "limited")
-    say(`! ${label} ${sayProbe(probe)}; saved unchecked`);
+    .action((word: string | undefined, options: ChangeOptions) => saveProvider(verb, word, options));
 }
 
 function list(): Command {
@@ -278,11 +172,6 @@ function existing(paths: Paths, word: string): string {
   });
 }
 
-function addressOf(paths: Paths, name: string): string | undefined {
-  const { providers } = InferenceConfig.parse(readConfig(paths, { env: {} }).config.inference);
-  return providers[name as keyof typeof providers]?.baseUrl;
-}
-
 function shownOf(paths: Paths, name: string): Shown {
   const files = [paths.config, join(paths.secrets("gateway"), `${name}.key`)];
   const changes = files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0);
@@ -290,7 +179,7 @@ function shownOf(paths: Paths, name: string): Shown {
     ...{ id: name, name, type: typeOf(name) },
     resource_version: Math.round(Math.max(...changes)),
     credential_keys: storedKey(paths, name) === undefined ? [] : [keyNameOf(name)],
-    config_keys: addressOf(paths, name) === undefined ? [] : ["BASE_URL"],
+    config_keys: addressOf(readConfig(paths, { env: {} }).config, name) === undefined ? [] : ["BASE_URL"],
   };
 }
 
