@@ -14,6 +14,7 @@ import {
   sandboxStopCommand,
 } from "./commands/sandbox/lifecycle.ts";
 import { sandboxLogsCommand } from "./commands/sandbox/logs.ts";
+import { snapshotCommand } from "./commands/sandbox/snapshot.ts";
 import { sandboxStatusCommand } from "./commands/sandbox/status.ts";
 
 /** What a name alone means, as in NVIDIA's tool. */
@@ -50,6 +51,7 @@ Examples:
     destroyCommand(name),
     uploadCommand(name),
     downloadCommand(name),
+    snapshotCommand(name),
     policyCommand(name),
     policyListCommand(name),
     policyAddCommand(name),

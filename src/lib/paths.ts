@@ -22,7 +22,9 @@ export interface Paths {
   user(principal: string): { dir: string; home: string; config: string; lock: string };
   /** Files between chats and sandboxes (`lib/spool.ts`). */
   spool: { in: string; out: string };
-  /** What the operator's commands ask the worker by. */
+  /** Copies of one home, made by the operator. */
+  snapshots(principal: string): string;
+  /** Programs and files of sandboxes, for the operator's commands. */
   workerSocket: string;
   /** What the operator's commands ask the gateway by. */
   adminSocket: string;
@@ -78,6 +80,7 @@ export function pathsOf(home: string): Paths {
       lock: at("users", principal, "lock"),
     }),
     spool: { in: at("run", "spool", "in"), out: at("run", "spool", "out") },
+    snapshots: (principal) => at("snapshots", principal),
     workerSocket: at("run", "worker", "operator.sock"),
     adminSocket: at("run", "gateway", "admin.sock"),
     workerAdminSocket: at("run", "worker", "admin.sock"),

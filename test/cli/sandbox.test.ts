@@ -18,6 +18,7 @@ import {
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { OPERATOR_PRINCIPAL } from "../../src/lib/ids.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { hostShell } from "../helpers/shell.ts";
 
@@ -261,6 +262,44 @@ describe("state", () => {
     assert.match(JSON.stringify(await service.ask("still there?")), /still there/);
   });
 
+  it("snapshots: what was is back, what came later is gone, nothing special comes with it", async () => {
+    assert.match((await mine("snapshot", "list")).text, /No snapshots/);
+    await mine(
+      ...["exec", "--", "sh", "-c"],
+      "mkdir -p s/closed && echo old > s/a && ln -s /etc/passwd s/link && ln s/a s/hard && mkfifo s/pipe" +
+        " && echo x > s/su && chmod 4755 s/su && echo in > s/closed/f && chmod 000 s/closed",
+    );
+    const made = await mine("snapshot", "create", "--name", "first");
+    assert.match(made.text, /✓ Snapshot v1 of 'my-agent' created/, made.err);
+    await mine("exec", "--", "sh", "-c", "echo new > s/a; echo more > s/later; rm s/link");
+    const asked = await mine("snapshot", "restore", "first");
+    assert.equal(asked.code, 2, "nobody to ask");
+    const back = await mine("snapshot", "restore", "first", "--yes");
+    assert.match(back.text, /is as in v1; what it was before is v2/, back.err);
+    const script =
+      "cat s/a s/hard; readlink s/link; ls s; stat -c '%a %n' s/su s/closed; chmod 700 s/closed; cat s/closed/f";
+    const seen = (await mine("exec", "--", "sh", "-c", script)).text;
+    assert.equal(seen, "old\nold\n/etc/passwd\na\nclosed\nhard\nlink\nsu\n755 s/su\n0 s/closed\nin\n");
+    assert.equal((await mine("exec", "--", "cat", "notes/first.txt")).text, "one");
+    const list = JSON.parse((await mine("snapshot", "list", "--json")).text);
+    assert.deepEqual(
+      list.map(({ version, name }: { version: number; name: string }) => [version, name]),
+      [
+        [1, "first"],
+        [2, "before-v1"],
+      ],
+    );
+    const dir = join(service.home, "snapshots", OPERATOR_PRINCIPAL);
+    writeFileSync(join(dir, "v1.tar.gz"), "changed");
+    const damaged = await mine("snapshot", "restore", "v1", "--yes");
+    assert.equal(damaged.code, 1);
+    assert.match(damaged.err, /damaged or was changed/);
+    assert.match(
+      (await mine("snapshot", "restore", "v9", "--yes")).err,
+      /has no snapshot v9\n {2}→ there are: v1, v2/,
+    );
+  });
+
   it("destroy asks, then everything is gone, and another begins afresh", async () => {
     const asked = await mine("destroy");
     assert.equal(asked.code, 2);
@@ -268,6 +307,7 @@ describe("state", () => {
     const gone = await mine("delete", "--yes");
     assert.equal(gone.text, "  ✓ Sandbox 'my-agent' destroyed\n", gone.err);
     assert.deepEqual(await service.sandboxes(), []);
+    assert.ok(!existsSync(join(service.home, "snapshots", OPERATOR_PRINCIPAL)));
     assert.equal((await mine("exec", "--", "ls", "notes")).code, 2, "ls finds nothing");
   });
 });

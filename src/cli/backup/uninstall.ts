@@ -19,7 +19,17 @@ const STOP_MS = 90_000;
 const REPLACEABLE = ["runtime", "run", "cache", "lib", "app", "logs", "children.json", "restoring"];
 /** What a backup holds, and what a kept home needs to go on. */
 const DATA = [
-  ...["redis", "sandboxes", "uids.json", "uids.json.lock", "host-id", "audit", "secrets", "console"],
+  ...[
+    "redis",
+    "sandboxes",
+    "uids.json",
+    "uids.json.lock",
+    "host-id",
+    "audit",
+    "secrets",
+    "console",
+    "snapshots",
+  ],
   ...["config.yaml", "policy.yaml", "pending.json", "onboarding.json", "config.yaml.before-restore", "lock"],
 ];
 

@@ -82,6 +82,13 @@ export class RestingHomes {
     return packHome(this.#paths.user(id).home, this.#uid(id));
   }
 
+  /** Removes all files of a principal's home; record and home itself stay. */
+  async empty(id: SandboxId): Promise<void> {
+    this.#requireRest(id);
+    this.prepare(id);
+    await confinedWork(findBwrap()).empty(this.#paths.user(id).home, this.#uid(id));
+  }
+
   /** Makes a principal's home, with a host uid of this machine's. */
   prepare(id: SandboxId): void {
     const user = this.#paths.user(id);

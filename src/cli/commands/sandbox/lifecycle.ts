@@ -1,7 +1,7 @@
 /** `nemoclaw NAME start`, `stop`, `restart`, `destroy` (also `delete`). */
-import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
 import { Fault } from "../../../lib/errors.ts";
+import { confirm } from "../../confirm.ts";
 import { say } from "../../io.ts";
 import type { HomeOption } from "../../policy/target.ts";
 import { askLauncher, askWorker, notRunning, type Reached, reach } from "../../sandbox/reach.ts";
@@ -50,7 +50,7 @@ export function sandboxRestartCommand(name: string): Command {
 export function destroyCommand(name: string): Command {
   return new Command("destroy")
     .alias("delete")
-    .description("remove the sandbox with all its files")
+    .description("remove the sandbox with all its files and snapshots")
     .option("-y, --yes", "without asking")
     .option("--force", "the same")
     .option(...home)
@@ -63,19 +63,14 @@ export function destroyCommand(name: string): Command {
     });
 }
 
+/** @throws Fault `usage` where nobody is there to ask */
 async function confirmed({ name }: Reached): Promise<boolean> {
-  if (!process.stdin.isTTY)
-    throw new Fault({
-      code: "usage",
-      message: "nobody can be asked whether that is meant",
-      hint: `nemoclaw ${name} destroy --yes`,
-    });
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await prompt.question(`  Destroy sandbox '${name}' with all its files? [y/N] `);
-    return /^y(es)?$/i.test(answer.trim());
-  } finally {
-    prompt.close();
+    await confirm(`  Destroy sandbox '${name}' with all its files?`);
+    return true;
+  } catch (error) {
+    if (error instanceof Fault && error.code === "cancelled") return false;
+    throw error;
   }
 }
 
@@ -93,6 +88,8 @@ export async function destroy(sandbox: Reached): Promise<void> {
   say(`  Deleting sandbox '${name}'...`);
   await askLauncher(sandbox, (launcher) => launcher.destroy(id));
   if (stopped) await askWorker(sandbox, "sandbox.forget");
+  const { removeSnapshots } = await import("../../sandbox/snapshots.ts");
+  removeSnapshots(sandbox);
   const { configText, editConfig } = await import("../../settings/edit.ts");
   if (configText(paths).includes(name)) editConfig(paths, [[["sandboxes", name], undefined]]);
 }
