@@ -85,8 +85,11 @@ try {
 
   await playSandboxes(service.home, facts);
 
+  const quitAt = performance.now();
   terminal.press("q");
   await terminal.shows(/ended with 0/);
+  facts["quitMs"] = Math.round(performance.now() - quitAt);
+  assert.ok((facts["quitMs"] ?? 0) < 5_000, "nothing is waited for");
   assert.doesNotMatch(terminal.screen(), /Network requests/, "the screen before is there again");
   console.log(JSON.stringify(facts));
 } catch (error) {

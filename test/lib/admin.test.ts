@@ -146,6 +146,15 @@ describe("asking", () => {
     await assert.rejects(adminCall(path, "slow", { ms: 500 }, { timeoutMs: 50 }), code("admin-timeout"));
     await assert.rejects(adminCall(path, "refuse"), code("no-way", /do otherwise/));
   });
+  it("can be given up, before and while it waits", async () => {
+    const end = new AbortController();
+    const asked = adminCall(path, "slow", { ms: 5_000 }, { signal: end.signal });
+    const since = performance.now();
+    setTimeout(() => end.abort(), 20);
+    await assert.rejects(asked, code("admin-cancelled"));
+    assert.ok(performance.now() - since < 2_000);
+    await assert.rejects(adminCall(path, "echo", {}, { signal: end.signal }), code("admin-cancelled"));
+  });
   it("says when the gateway ends meanwhile", async () => {
     const short = await serveAdmin(dir.file("short.sock"), methods, silent);
     const asked = adminCall(dir.file("short.sock"), "slow", { ms: 5_000 });

@@ -63,7 +63,7 @@ export function startSources(paths: Paths, tell: (news: News) => void): Sources 
   function reader<T, More = unknown>(socket: string, waitMs: number, who: string) {
     let place: { epoch?: string; after?: number } = {};
     return async () => {
-      const options = { timeoutMs: waitMs + ANSWER_MS, who };
+      const options = { timeoutMs: waitMs + ANSWER_MS, who, signal };
       const page = await adminCall<FeedPage<T> & More>(
         socket,
         "activity.read",
@@ -103,7 +103,7 @@ export function startSources(paths: Paths, tell: (news: News) => void): Sources 
 
   async function listApprovals(): Promise<void> {
     try {
-      const options = { timeoutMs: ANSWER_MS };
+      const options = { timeoutMs: ANSWER_MS, signal };
       const { approvals } = await adminCall<{ approvals: ApprovalRecord[] }>(
         paths.adminSocket,
         "approvals.list",

@@ -9,18 +9,18 @@ import { AdminReply, MAX_REPLY } from "./wire.ts";
 const WAIT_MS = 30_000;
 
 /**
- * Asks; `who` names the process in messages. The result is as the method gives it. @throws Fault `service-not-running` when nobody listens, and every Fault
- * that the method answers with.
+ * Asks; `who` names the process in messages, `signal` gives the wait up. The result is as the method gives it.
+ * @throws Fault `service-not-running` when nobody listens, `admin-cancelled`, and every Fault that the method answers with.
  */
 export async function adminCall<T = unknown>(
   socketPath: string,
   method: string,
   params: unknown = {},
-  options: { timeoutMs?: number; who?: string } = {},
+  options: { timeoutMs?: number; who?: string; signal?: AbortSignal } = {},
 ): Promise<T> {
-  const { timeoutMs = WAIT_MS, who = "the gateway" } = options;
+  const { timeoutMs = WAIT_MS, who = "the gateway", signal } = options;
   const request = `${JSON.stringify({ id: 1, method, params })}\n`;
-  const line = await exchange({ path: socketPath, request, timeoutMs, method, who });
+  const line = await exchange({ path: socketPath, request, timeoutMs, method, who, signal });
   let reply: AdminReply;
   try {
     reply = AdminReply.parse(JSON.parse(line));
@@ -38,15 +38,19 @@ interface Exchange {
   timeoutMs: number;
   method: string;
   who: string;
+  signal: AbortSignal | undefined;
 }
 
-function exchange({ path, request, timeoutMs, method, who }: Exchange): Promise<string> {
+function exchange({ path, request, timeoutMs, method, who, signal }: Exchange): Promise<string> {
   return new Promise((resolve, reject) => {
     const peer = createConnection(path);
     const pieces: Buffer[] = [];
     let size = 0;
+    const cancel = () =>
+      fail(new Fault({ code: "admin-cancelled", message: `${method} was given up`, certain: false }));
     const fail = (fault: Fault) => {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", cancel);
       peer.destroy();
       reject(fault);
     };
@@ -61,6 +65,8 @@ function exchange({ path, request, timeoutMs, method, who }: Exchange): Promise<
         }),
       );
     }, timeoutMs);
+    signal?.addEventListener("abort", cancel);
+    if (signal?.aborted) cancel();
     peer.once("connect", () => peer.write(request));
     peer.on("error", (cause) => fail(connectFault(path, who, cause as NodeJS.ErrnoException)));
     peer.on("data", (data: Buffer) => {
@@ -70,6 +76,7 @@ function exchange({ path, request, timeoutMs, method, who }: Exchange): Promise<
       if (end < 0 && size <= MAX_REPLY) return;
       if (end < 0) return fail(new Fault({ code: "admin-answer", message: `${who}'s answer is too long` }));
       clearTimeout(timer);
+      signal?.removeEventListener("abort", cancel);
       peer.destroy();
       resolve(Buffer.concat(pieces).toString("utf8"));
     });

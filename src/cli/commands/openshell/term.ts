@@ -35,6 +35,8 @@ async function watch(options: { plain?: boolean; home?: string }): Promise<void>
     !options.plain && process.stdin.isTTY && process.stdout.isTTY && process.env["TERM"] !== "dumb";
   // React's checks for developers cost time at each frame.
   process.env["NODE_ENV"] ??= "production";
+  // The screen's library knows only its own variable.
+  if (process.env["NO_COLOR"]) process.env["FORCE_COLOR"] = "0";
   // Loaded when it is used: the other commands needn't wait for a screen's library.
   if (screen) await (await import("../../term/screen.ts")).showScreen(paths);
   else await (await import("../../term/plain.ts")).printLines(paths);
