@@ -3,6 +3,7 @@
  * Must be closed in order: nothing new, flush what goes out, let the lease go.
  */
 import type { Logger } from "../../lib/logging.ts";
+import type { Spool } from "../../lib/spool.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
 import type {
   AccessReadPort,
@@ -24,6 +25,7 @@ import { CardBoard } from "./cards/board.ts";
 import { wordsOf } from "./catalogue.ts";
 import { Counters } from "./counters.ts";
 import { DraftBoard } from "./drafts.ts";
+import { FilesIn } from "./files-in.ts";
 import { Gate } from "./gate.ts";
 import type { InboundDeps } from "./inbound.ts";
 import { BridgeLease } from "./lease.ts";
@@ -81,6 +83,14 @@ export function bridgeStoreOf(store: StoreForBridges, id: string): BridgeStore {
   };
 }
 
+/** Where files of chats lie on their way between a platform and a sandbox. */
+export interface CoreFiles {
+  in: Spool;
+  out: Spool;
+  /** Bytes that a file from a chat may have. */
+  inboundBytes: number;
+}
+
 /** What the core of a bridge needs. */
 export interface CoreOptions {
   platform: BridgePlatform;
@@ -90,6 +100,8 @@ export interface CoreOptions {
   /** See {@link LeaseDeps.isDead}. */
   isDead?: ((owner: string) => boolean) | undefined;
   logger: Logger;
+  /** Where files of chats lie on their way. Absent: this bridge takes and shows none. */
+  files?: CoreFiles | undefined;
   /** The platform's people come in one by one. Absent: whoever gets here is let in already. */
   door?: { bridge: string; standing: AllowList };
   onLease?(held: boolean): void;
@@ -110,6 +122,7 @@ export class BridgeCore {
   readonly door: FrontDoor | undefined;
   private readonly gate: Gate;
   private readonly waiting: WaitingNotices;
+  private readonly files: FilesIn;
   private readonly platform: BridgePlatform;
   private readonly store: BridgeStore;
   private readonly drafts: DraftBoard;
@@ -128,6 +141,8 @@ export class BridgeCore {
       heard: (conversation) => this.waiting.taken(conversation),
       yieldMs: (conversation) => this.cards.yieldMs(conversation),
     });
+    const { files } = options;
+    this.files = new FilesIn({ platform, spool: files?.in, maxBytes: files?.inboundBytes ?? 0, logger });
     this.gate = new Gate({ usage: store.usage, profiles: store.profiles, logger });
     this.waiting = new WaitingNotices({
       reply: (to, code, params) => this.reply(to, code, params),
@@ -150,7 +165,12 @@ export class BridgeCore {
         options.onLease?.(held);
       },
     });
-    this.outbox = new Outbox({ ...shared, drafts: this.drafts, mayDeliver: () => this.lease.held });
+    this.outbox = new Outbox({
+      ...shared,
+      drafts: this.drafts,
+      mayDeliver: () => this.lease.held,
+      spool: files?.out,
+    });
     this.door =
       options.door &&
       new FrontDoor({
@@ -173,7 +193,7 @@ export class BridgeCore {
     return {
       ...{ ...own, offers: own.offers ?? NO_OFFERS },
       ...{ ingress, bridge, cards, conversations, usage, profiles },
-      ...{ platform: this.platform, gate: this.gate, waiting: this.waiting },
+      ...{ platform: this.platform, gate: this.gate, waiting: this.waiting, files: this.files },
       supportsButtons: this.platform.capabilities.supportsButtons,
       reception: this.door?.reception,
       reply: (to, code, params) => this.reply(to, code, params),

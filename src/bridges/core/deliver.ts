@@ -5,18 +5,21 @@
  */
 import { failpoint } from "../../lib/failpoints.ts";
 import type { Logger } from "../../lib/logging.ts";
-import type { AnswerBody, AnswerPart, AnswerRecord, OutboxPort } from "../../store/index.ts";
+import type { Spool } from "../../lib/spool.ts";
+import type { AnswerBody, AnswerPart, AnswerRecord, Attachment, OutboxPort } from "../../store/index.ts";
 import { isUnknown, UNKNOWN_TOTAL } from "./anchors.ts";
 import { withoutMarkIn } from "./cards/marker.ts";
 import { markdownOf, type Words, wordsOf } from "./catalogue.ts";
 import type { Counters } from "./counters.ts";
 import type { DraftBoard } from "./drafts.ts";
+import { fileNotice, filesOf, omittedText, outgoing } from "./files-out.ts";
 import { parseMarkdown } from "./markdown/parse.ts";
 import {
   type BridgePlatform,
   type Button,
   type Content,
   hasDrafts,
+  type MessageContext,
   type Outcome,
   type Style,
 } from "./port.ts";
@@ -32,6 +35,8 @@ export interface DeliverDeps {
   drafts: DraftBoard;
   counters: Counters;
   logger: Logger;
+  /** The spool's `out`; absent: files are told in words. */
+  spool?: Spool | undefined;
 }
 
 /** A message that was deleted under us is replaced at most this often. */
@@ -54,14 +59,30 @@ export async function deliverAnswer(deps: DeliverDeps, answer: AnswerRecord): Pr
   }
   await removeOrphan(deps, answer, parts[0]?.anchor ?? "");
   await deps.store.done(answer.conversation, answer.answerId);
+  await removeFiles(deps, answer);
   deps.drafts.forget(answer.turnId);
   return { kind: "done" };
 }
 
-/** The answer's messages: split to the platform's limit, never cut. */
+/** The answer's messages: texts split to the platform's limit, never cut, then its files. */
 function contentsOf(answer: AnswerRecord, platform: BridgePlatform): Content[] {
   const say = wordsOf(answer.deliver.language);
-  const source = markdownOf(answer.body, say.language);
+  const files = filesOf(answer.body).map((file): Content => {
+    const { blocks, source } = fileNotice(say, "file-not-shown", file);
+    return { kind: "final", blocks, source, ...(platform.editFile ? { file } : {}) };
+  });
+  return [...textsOf(say, answer, platform, files.length > 0), ...files];
+}
+
+function textsOf(say: Words, answer: AnswerRecord, platform: BridgePlatform, hasFiles: boolean): Content[] {
+  const { body } = answer;
+  const omitted = omittedText(say, body);
+  // Files are an answer, too.
+  const silent = body.kind === "final" && body.markdown.trim() === "" && (hasFiles || omitted !== "");
+  const source = [silent ? "" : markdownOf(body, say.language), omitted]
+    .filter((text) => text !== "")
+    .join("\n\n");
+  if (source === "" && hasFiles) return [];
   // Whatever an agent writes, it is no approval card.
   let parts = splitBlocks(withoutMarkIn(parseMarkdown(source)), platform.limits.textUnits, platform.measure);
   if (parts.length === 0) parts = [parseMarkdown(say.sentence("empty-answer"))];
@@ -86,6 +107,14 @@ async function removeOrphan(deps: DeliverDeps, answer: AnswerRecord, finalId: st
   const preview = await deps.store.anchor(answer.conversation, answer.turnId);
   if (preview.state !== "sent" || preview.id === finalId) return;
   await deps.platform.deleteMessage(answer.deliver, preview.id);
+}
+
+/** Sent or told: nobody needs them any more. What stays behind is swept by age. */
+async function removeFiles(deps: DeliverDeps, answer: AnswerRecord): Promise<void> {
+  const spools = filesOf(answer.body).map(({ spool }) => spool);
+  await deps.spool?.remove(...spools).catch((err: unknown) => {
+    deps.logger.warn({ answerId: answer.answerId, err }, "sent files not removed from the spool");
+  });
 }
 
 /** One part's way: queued → sending → sent | refused. */
@@ -169,7 +198,10 @@ class PartDelivery {
     const { conversation, turnId, answerId, deliver } = this.answer;
     failpoint("outbox.final-sending");
     const context = { conversation, turnId, answerId };
-    const outcome = await platform.editMessage(deliver, this.part.anchor, this.content, this.style, context);
+    const { file } = this.content;
+    const outcome = file
+      ? await this.editIntoFile(file, context)
+      : await platform.editMessage(deliver, this.part.anchor, this.content, this.style, context);
     if (outcome.kind === "ok") {
       failpoint("outbox.final-sent");
       await this.record({ state: "sent" });
@@ -177,6 +209,17 @@ class PartDelivery {
     }
     if (outcome.kind !== "refused") return later(outcome);
     return await this.afterRefusal(outcome.reason, outcome.code);
+  }
+
+  /** A file that is gone, or isn't what the record says, is told in words. */
+  private async editIntoFile(file: Attachment, context: MessageContext): Promise<Outcome<void>> {
+    const { platform, spool } = this.deps;
+    const { deliver } = this.answer;
+    const bytes = await outgoing(file, spool, platform);
+    if (bytes && platform.editFile) return await platform.editFile(deliver, this.part.anchor, bytes, context);
+    this.deps.logger.warn({ ...this.ids(), name: file.name }, "file of an answer is gone");
+    this.content = fileNotice(wordsOf(deliver.language), "file-gone", file);
+    return await platform.editMessage(deliver, this.part.anchor, this.content, "rich", context);
   }
 
   /** Plain text after markup, a new anchor after a deleted one, an honest sentence before giving up. */
@@ -187,6 +230,8 @@ class PartDelivery {
       await this.record({ state: "queued", anchor: "", replaced: (this.part.replaced ?? 0) + 1 });
     } else if (reason === "unreachable" || reason === "gone") {
       await this.refused(code);
+    } else if (this.content.file) {
+      this.content = fileNotice(wordsOf(this.answer.deliver.language), "file-not-shown", this.content.file);
     } else if (this.style === "rich") {
       this.style = "plain";
     } else if (this.content.kind !== "notice") {

@@ -5,11 +5,13 @@
  */
 import { Fault } from "../../lib/errors.ts";
 import type { AcceptResult, BridgePort } from "../../store/index.ts";
-import { type Delivery, type IngressEvent, MAX_TEXT_BYTES } from "../../store/index.ts";
+import { type Attachment, type Delivery, type IngressEvent, MAX_TEXT_BYTES } from "../../store/index.ts";
 import type { Reception } from "./access/reception.ts";
 import type { Admit, Place } from "./access.ts";
 import { type CommandName, parseText } from "./commands.ts";
+import type { FilesIn, TakenFiles } from "./files-in.ts";
 import type { Gate, Passage } from "./gate.ts";
+import type { FileRef } from "./port.ts";
 import { type CommandDeps, runCommand } from "./run-command.ts";
 import type { WaitingNotices } from "./waiting.ts";
 
@@ -26,6 +28,8 @@ export interface InboundMessage {
   language?: string;
   /** Absent when the message has no text (a photo, a sticker). */
   text?: string;
+  /** Files that it brings. */
+  files?: readonly FileRef[];
   /** Milliseconds for which more of this message is expected (its paste was split, its album has more files). */
   quietMs?: number;
   /** That counts only behind a running turn or messages that wait. */
@@ -54,6 +58,7 @@ export interface InboundDeps extends CommandDeps {
   bridge: BridgePort;
   gate: Gate;
   waiting: WaitingNotices;
+  files: FilesIn;
   /** Says a sentence of the catalogue, best effort. */
   reply(to: Delivery, code: string, params: Record<string, string>): Promise<void>;
 }
@@ -72,6 +77,7 @@ export async function handleInbound(given: InboundMessage, deps: InboundDeps): P
   const admitted: Admitted = { ...message, conversation, principal };
   const about = await deps.reception?.command(message, access);
   if (about !== undefined) return { kind: "answered", code: about };
+  if (message.files) return await acceptMessage(admitted, message.text ?? "", deps, message.updateKey);
   if (message.text === undefined) return await answer(message, "text-only", deps);
   const parsed = parseText(message.text, deps.botName);
   switch (parsed.kind) {
@@ -80,7 +86,7 @@ export async function handleInbound(given: InboundMessage, deps: InboundDeps): P
     case "unknown-command":
       return await answer(message, "unknown-command", deps, { name: parsed.name });
     case "text":
-      return await acceptText(admitted, parsed.text, deps, message.updateKey);
+      return await acceptMessage(admitted, parsed.text, deps, message.updateKey);
     case "command":
       return await runAsCommand(admitted, parsed.name, parsed.args, deps);
   }
@@ -102,10 +108,10 @@ async function runAsCommand(
   if (outcome.kind === "answered") return { kind: "answered", code: name };
   logAccepted(message, outcome.result, deps);
   if (outcome.text === undefined) return { kind: "accepted", result: outcome.result };
-  return await acceptText(message, outcome.text, deps, `${message.updateKey}.text`);
+  return await acceptMessage(message, outcome.text, deps, `${message.updateKey}.text`);
 }
 
-async function acceptText(
+async function acceptMessage(
   message: Admitted,
   text: string,
   deps: InboundDeps,
@@ -114,20 +120,60 @@ async function acceptText(
   if (Buffer.byteLength(text) > MAX_TEXT_BYTES) {
     return await answer(message, "too-long", deps, { limit: String(MAX_TEXT_BYTES / 1024) });
   }
-  if (text.trim() === "") return await answer(message, "text-only", deps);
+  const { files = [] } = message;
+  if (text.trim() === "" && files.length === 0) return await answer(message, "text-only", deps);
   const passage = deps.gate.check(message.principal, deps.offers);
   if (passage.kind !== "open") return await refuse(message, passage, deps);
   const { perMinute } = passage;
-  const counted = perMinute === undefined ? {} : { perMinute };
   let result: AcceptResult | undefined;
   try {
-    result = await deps.ingress.accept({ ...eventOf(message), ...counted, updateKey, text });
+    const taken = files.length === 0 ? NONE : await deps.files.take(files);
+    if (taken.kind !== "taken") return await refuseFile(message, taken, deps);
+    result = await store({ ...eventOf(message), updateKey, text }, taken.attachments, perMinute, deps);
   } finally {
     deps.gate.settled(message.principal, result?.kind === "accepted" ? result.left : undefined);
   }
   logAccepted(message, result, deps);
   tellWaiting(message, result, deps);
   return { kind: "accepted", result };
+}
+
+const NONE = { kind: "taken", attachments: [] } as const;
+
+async function store(
+  event: IngressEvent,
+  attachments: readonly Attachment[],
+  perMinute: number | undefined,
+  deps: InboundDeps,
+): Promise<AcceptResult> {
+  try {
+    const result = await deps.ingress.accept({
+      ...event,
+      ...(perMinute === undefined ? {} : { perMinute }),
+      ...(attachments.length === 0 ? {} : { attachments: [...attachments] }),
+    });
+    const kept = result.kind === "accepted" && !result.duplicate;
+    if (!kept && attachments.length > 0) await deps.files.drop(attachments);
+    return result;
+  } catch (error) {
+    // It may have been stored all the same: then its files are needed. Else they are swept by age.
+    if (error instanceof Fault && error.certain) await deps.files.drop(attachments);
+    throw error;
+  }
+}
+
+async function refuseFile(
+  message: Admitted,
+  taken: Exclude<TakenFiles, { kind: "taken" }>,
+  deps: InboundDeps,
+): Promise<InboundOutcome> {
+  if (taken.kind === "no-files") return await answer(message, "text-only", deps);
+  const { kind, name } = taken;
+  const limit = kind === "too-large" ? { limit: taken.limit } : {};
+  return await answer(message, kind === "too-large" ? "file-too-large" : "file-not-there", deps, {
+    name,
+    ...limit,
+  });
 }
 
 /** Too many messages, or nothing left for today: said, but not each time. */

@@ -17,7 +17,7 @@ export { cardContent } from "./cards/render.ts";
 export { handlePress, type PressAnswer, type PressDeps, type PressEvent } from "./cards/taps.ts";
 export { LANGUAGES, phrase, type Words, wordsOf } from "./catalogue.ts";
 export { COMMAND_TABLE, type Command, commandMenu, commandOfData, type MenuEntry } from "./commands.ts";
-export { BridgeCore, type BridgeStore, bridgeStoreOf, type StoreForBridges } from "./core.ts";
+export { BridgeCore, type BridgeStore, bridgeStoreOf, type CoreFiles, type StoreForBridges } from "./core.ts";
 export { handleInbound, type InboundDeps, type InboundMessage, type InboundOutcome } from "./inbound.ts";
 export { handleEdit, handleStopPress } from "./late-changes.ts";
 export { type Blocks, parseMarkdown } from "./markdown/parse.ts";
@@ -32,6 +32,7 @@ export type {
   Capabilities,
   CardFacts,
   Content,
+  FileRef,
   Limits,
   MessageContext,
   Outcome,

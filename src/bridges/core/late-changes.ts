@@ -18,7 +18,7 @@ export async function handleEdit(given: InboundMessage, deps: LateDeps): Promise
   const [platform = bridge] = bridge.split(".");
   const access = await deps.admit({ ...message, platform });
   if (access.kind !== "admitted") return false;
-  const { conversation } = message;
+  const { conversation = message.conversation } = access;
   const name = sender.name.slice(0, 128).toWellFormed();
   const edit = { message: deliver.replyTo, text, deliver, sender: { ...sender, name } };
   const replaced = await deps.conversations.amend(conversation, edit);
@@ -47,11 +47,11 @@ export async function handleStopPress(press: StopPress, deps: LateDeps): Promise
   const [platform = event.bridge] = event.bridge.split(".");
   const access = await deps.admit({ ...event, place, platform });
   if (access.kind !== "admitted") return undefined;
-  const { turn } = await deps.conversations.look(event.conversation);
+  const { principal, conversation = event.conversation } = access;
+  const { turn } = await deps.conversations.look(conversation);
   if (!turn || !isTurn(turn.turnId)) return undefined;
-  const { principal } = access;
   const command = { name: "stop" as const, turn: turn.turnId };
-  const result = await deps.ingress.accept({ ...event, principal, command });
+  const result = await deps.ingress.accept({ ...event, conversation, principal, command });
   deps.logger.info(
     { conversation: event.conversation, turnId: turn.turnId },
     "stopped by the client's button",

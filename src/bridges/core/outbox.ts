@@ -4,6 +4,7 @@
  * Must never forget an answer before each of its parts is sent or refused for good.
  */
 import type { Logger } from "../../lib/logging.ts";
+import type { Spool } from "../../lib/spool.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
 import type { OutboxPort } from "../../store/index.ts";
 import type { Counters } from "./counters.ts";
@@ -19,6 +20,8 @@ export interface OutboxDeps {
   drafts: DraftBoard;
   counters: Counters;
   logger: Logger;
+  /** The spool's `out`; absent: files are told in words. */
+  spool?: Spool | undefined;
   /** Whether this process holds the lease now. */
   mayDeliver(): boolean;
 }

@@ -3,7 +3,7 @@
  * A platform reports what became of each request as a value (DESIGN §11): it never throws for network trouble, never
  * retries by itself, and never decides what a message says.
  */
-import type { Delivery } from "../../store/index.ts";
+import type { Attachment, Delivery } from "../../store/index.ts";
 import type { Blocks } from "./markdown/parse.ts";
 import type { Measure } from "./split.ts";
 
@@ -48,6 +48,8 @@ export interface Content {
   buttons?: Button[];
   /** Buttons in one row; all of them by default. */
   perRow?: number;
+  /** Instead of the text: a file, from the spool's `out`. */
+  file?: Attachment;
   /** Of a card: what a platform needs that shows cards in its own way. */
   card?: CardFacts;
 }
@@ -64,6 +66,20 @@ export interface CardFacts {
   /** Asked once more about Always. */
   confirming: boolean;
   rev: number;
+}
+
+/** A file that a message brings, as its platform names it. */
+export interface FileRef {
+  /** The platform's handle of it. */
+  id: string;
+  /** As its sender calls it: untrusted text, never a path. */
+  name: string;
+  /** As its sender claims it. */
+  mime: string;
+  /** Bytes, where the platform says so. */
+  size?: number;
+  /** A voice message or the like: it may be turned into text. */
+  spoken?: boolean;
 }
 
 /** A file on its way to a chat. */
@@ -94,9 +110,9 @@ export type Outcome<T> =
 
 /**
  * `markup`: the text's markup is at fault, plain text may pass. `gone`: the message doesn't exist or can't be edited
- * any more. `unreachable`: nothing can be posted there (blocked, chat deleted). `other`: anything else.
+ * any more. `unreachable`: nothing can be posted there (blocked, chat deleted). `too-large`: a file is. `other`: anything else.
  */
-export type RefusalReason = "markup" | "gone" | "unreachable" | "other";
+export type RefusalReason = "markup" | "gone" | "unreachable" | "too-large" | "other";
 
 /** Which placeholder is meant, for platforms that can tell whether it is there already. */
 export interface AnchorKey {
@@ -136,6 +152,10 @@ export interface BridgePlatform {
   deleteMessage(to: Delivery, id: string): Promise<Outcome<void>>;
   /** One message of ours outside any answer (help, a stranger's notice): best effort. */
   sendNotice(to: Delivery, content: Content): Promise<Outcome<string>>;
+  /** Fetches a file that a message brings. `refused` with `too-large`: it is larger than bots may fetch. Absent: no files. */
+  fetchFile?(file: FileRef): Promise<Outcome<AsyncIterable<Uint8Array>>>;
+  /** Turns a message of ours into a file. Repeatable, as `editMessage` is. Absent: the platform shows no files. */
+  editFile?(to: Delivery, id: string, file: OutgoingFile, context: MessageContext): Promise<Outcome<void>>;
   /** Posts a file with a caption (never with a preview, never by address). Absent: the platform shows no files. */
   sendFile?(to: Delivery, file: OutgoingFile, caption: Content | undefined): Promise<Outcome<string>>;
   /** Only with `supportsTyping`. Best effort. */

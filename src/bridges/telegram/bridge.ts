@@ -14,6 +14,7 @@ import {
   type BridgeStore,
   backoffMs,
   bridgeStoreOf,
+  type CoreFiles,
   commandOfData,
   handleEdit,
   handleInbound,
@@ -52,6 +53,8 @@ export interface TelegramOptions {
   /** Whether the bearer of such a name certainly no longer runs; its lease is then taken over at once. */
   isDead?: (owner: string) => boolean;
   logger: Logger;
+  /** Where files of chats lie on their way; absent: there are none. */
+  files?: CoreFiles;
   /** Telegram posts updates to us instead of being polled. */
   webhook?: WebhookOptions;
   /** For tests: shorter times. */
@@ -127,7 +130,8 @@ class Bridge {
       timeoutSeconds: Math.ceil(timeoutMs / 1_000) + pollSeconds + 60,
       sensitiveLogs: false,
     });
-    this.platform = telegramPlatform(this.api, timeoutMs);
+    const place = { root: apiRoot ?? "https://api.telegram.org", token: options.token };
+    this.platform = telegramPlatform(this.api, timeoutMs, place);
     this.core = new BridgeCore({
       platform: this.platform,
       store: this.store,
@@ -135,6 +139,7 @@ class Bridge {
       isDead: options.isDead,
       leaseTtlMs: options.leaseTtlMs ?? LEASE_TTL_MS,
       logger: options.logger,
+      files: options.files,
       door: { bridge: bridgeIdOf(this.botId), standing: options.allowedUsers },
       onLease: (held) => {
         if (held) this.source.held();

@@ -5,6 +5,7 @@
 import type { Update } from "grammy/types";
 import { derivedId } from "../../lib/ids.ts";
 import type { InboundMessage, Place } from "../core/index.ts";
+import { fileOf } from "./files.ts";
 
 /** Update kinds that are asked of Telegram. */
 export const ALLOWED_UPDATES = [
@@ -83,6 +84,8 @@ function readMessage(
   if (!from || from.is_bot) return { kind: "ignore", reason: "no person sent it" };
   if (isServiceMessage(message)) return { kind: "ignore", reason: "service message" };
   const thread = threadOf(message);
+  const file = fileOf(message);
+  const text = message.text ?? message.caption;
   return {
     kind,
     message: {
@@ -97,7 +100,8 @@ function readMessage(
       sender: { id: String(from.id), name: nameOf(from) },
       place: placeOf(chat, isAddressed(message, botId, botName)),
       ...(from.language_code === undefined ? {} : { language: from.language_code }),
-      ...(message.text === undefined ? {} : { text: message.text }),
+      ...(text === undefined ? {} : { text }),
+      ...(file === undefined ? {} : { files: [file] }),
     },
   };
 }

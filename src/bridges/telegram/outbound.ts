@@ -6,6 +6,7 @@ import { type Api, InputFile } from "grammy";
 import type { Delivery } from "../../store/index.ts";
 import type { BridgePlatform, Content, MessageContext, Outcome, Style } from "../core/index.ts";
 import { plainText, unlinked } from "../core/index.ts";
+import { fetchFile, mediaOf, safeName } from "./files.ts";
 import { draftIdOf } from "./inbound.ts";
 import { isNotModified, outcomeOf } from "./outcome.ts";
 import { measureHtml, renderHtml } from "./render.ts";
@@ -15,10 +16,17 @@ const TEXT_UNITS = 4_000;
 /** What an anchor says until it becomes an answer. */
 export const ANCHOR_TEXT = "…";
 
+/** An upload of up to 50 MB may take this long. Milliseconds. */
+const UPLOAD_MS = 120_000;
+
 const NO_PREVIEW = { is_disabled: true } as const;
 
-/** The Telegram platform. `timeoutMs` bounds each request. */
-export function telegramPlatform(api: Api, timeoutMs: number): BridgePlatform {
+/** The Telegram platform. `timeoutMs` bounds each request without a file; `place` is where files are fetched. */
+export function telegramPlatform(
+  api: Api,
+  timeoutMs: number,
+  place: { root: string; token: string },
+): BridgePlatform {
   const signal = () => AbortSignal.timeout(timeoutMs) as never;
   return {
     name: "telegram",
@@ -64,6 +72,21 @@ export function telegramPlatform(api: Api, timeoutMs: number): BridgePlatform {
       await api.sendMessageDraft(Number(to.chat), draftIdOf(context.turnId), shown, options, signal());
     },
 
+    fetchFile: (file) => fetchFile(api, place, file, timeoutMs),
+
+    async editFile(to, id, file): Promise<Outcome<void>> {
+      const media = mediaOf(file);
+      const request = (one: ReturnType<typeof mediaOf>) =>
+        outcomeOf(
+          api.editMessageMedia(to.chat, Number(id), one, {}, AbortSignal.timeout(UPLOAD_MS) as never),
+        );
+      let outcome = await request(media);
+      // A picture that Telegram can't show (its proportions, its pixels) is a document all the same.
+      if (outcome.kind === "refused" && media.type === "photo" && /PHOTO|IMAGE/i.test(outcome.code))
+        outcome = await request(mediaOf({ ...file, mime: "application/octet-stream" }));
+      return isNotModified(outcome) ? { kind: "ok", value: undefined } : nothingOf(outcome);
+    },
+
     async sendFile(to, file, caption): Promise<Outcome<string>> {
       const { text, markup } = caption ? write(caption, "rich") : { text: "", markup: {} };
       const options = { ...(text === "" ? {} : { caption: text, ...markup }), ...replyTo(to), ...thread(to) };
@@ -88,16 +111,6 @@ function keyboard({ buttons = [], perRow = buttons.length }: Content) {
   const rows = [];
   for (let from = 0; from < keys.length; from += perRow) rows.push(keys.slice(from, from + perRow));
   return { reply_markup: { inline_keyboard: rows } };
-}
-
-/** A name that fits into a multipart header and says nothing but a name. */
-function safeName(name: string): string {
-  const clean = name
-    .toWellFormed()
-    .replace(/[\p{Cc}\p{Cf}"\\/<>|:*?]/gu, "_")
-    .replace(/^\.+/, "_")
-    .trim();
-  return clean.slice(-120) || "file";
 }
 
 /** The answered message may have been deleted: the answer comes all the same. */

@@ -2,7 +2,7 @@
 import { runConsoleBridge } from "../../bridges/console/index.ts";
 import { isDead, ownerName } from "../../lib/owner.ts";
 import { pathsOf } from "../../lib/paths.ts";
-import { chatOffers } from "./offers.ts";
+import { chatOffers } from "./chat.ts";
 import type { StartService } from "./service.ts";
 import { openServiceStore } from "./store.ts";
 

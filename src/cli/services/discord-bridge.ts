@@ -6,7 +6,7 @@ import { Fault } from "../../lib/errors.ts";
 import { isDead, ownerName } from "../../lib/owner.ts";
 import { pathsOf } from "../../lib/paths.ts";
 import { readSecret } from "../supervisor/secrets.ts";
-import { chatOffers } from "./offers.ts";
+import { chatOffers } from "./chat.ts";
 import type { StartService } from "./service.ts";
 import { openServiceStore } from "./store.ts";
 

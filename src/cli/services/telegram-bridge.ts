@@ -8,7 +8,7 @@ import { Fault } from "../../lib/errors.ts";
 import { isDead, ownerName } from "../../lib/owner.ts";
 import { pathsOf } from "../../lib/paths.ts";
 import { readSecret } from "../supervisor/secrets.ts";
-import { chatOffers } from "./offers.ts";
+import { chatFiles, chatOffers } from "./chat.ts";
 import type { StartService } from "./service.ts";
 import { openServiceStore } from "./store.ts";
 
@@ -33,6 +33,7 @@ export const startTelegram: StartService = async (settings, logger) => {
     isDead: (owner) => isDead(owner, settings.hostId),
     logger,
     offers: chatOffers(settings.config),
+    files: chatFiles(settings.home, settings.config),
     ...(webhook ? { webhook: webhookOf(webhook, pathsOf(settings.home).secrets("telegram-bridge")) } : {}),
   });
   const close = async (flushMs?: number) => {

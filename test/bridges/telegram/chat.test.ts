@@ -110,7 +110,7 @@ describe("telegram chat", () => {
 
   it("says what to do about things that are no text", async () => {
     s.fake.bot.sayFile(ANN, { name: "x.png", base64: "eA==", kind: "photo" });
-    await until(() => s.fake.bot.fromBot(ANN).at(-1)?.text.includes("only read text"));
+    await until(() => s.fake.bot.fromBot(ANN).at(-1)?.text.includes("not this"));
   });
 
   it("never sends an empty final", async () => {

@@ -8,7 +8,7 @@ import {
   requireNoAddress,
   requireNoPreview,
 } from "./content.ts";
-import { badRequest } from "./errors.ts";
+import { ApiError, badRequest } from "./errors.ts";
 import type { Params } from "./params.ts";
 import type { Upload } from "./request.ts";
 import { type Chat, type StoredMessage, visible } from "./state.ts";
@@ -61,6 +61,22 @@ export const METHODS: Readonly<Record<string, Method>> = {
     const parsed = parseText(params["text"], params, MAX_TEXT, "MESSAGE_TOO_LONG");
     if (parsed.text === "") throw badRequest("message text is empty");
     return edit(bot, message, parsed, params, params["text"]);
+  },
+
+  editMessageMedia(bot, params) {
+    const message = editable(bot, params);
+    const media = params["media"] as { type?: string; media?: Upload | string; caption?: string };
+    if (media.type !== "document" && media.type !== "photo") throw badRequest("unsupported media type");
+    if (media.caption !== undefined) throw badRequest("FAKE: a caption of edited media");
+    const upload = media.media ?? "";
+    if (media.type === "photo") checkPhoto(upload);
+    const id = fileOf(bot, upload);
+    bot.limits.take(message.chatId, message.chatId < 0);
+    message.file = { id, kind: media.type };
+    message.rich = false;
+    const replyMarkup = keyboardOf(params["reply_markup"]);
+    message.versions.push({ text: "", entities: [], replyMarkup, source: "", at: Date.now() });
+    return messageObject(bot.state, message);
   },
 
   editMessageCaption(bot, params) {
@@ -275,9 +291,18 @@ function sendFile(bot: FakeBot, params: Params, kind: "document" | "photo"): unk
   );
 }
 
+/** Bot API "sendPhoto": at most 10 MB, and it has to be a picture; other things are refused in these words. */
+function checkPhoto(given: Upload | string): void {
+  if (typeof given === "string") return;
+  if (given.bytes.length > 10_000_000) throw badRequest("PHOTO_SAVE_FILE_INVALID");
+  const head = given.bytes.subarray(0, 4).toString("latin1");
+  if (!/^(\xff\xd8\xff|\x89PNG|RIFF)/.test(head)) throw badRequest("IMAGE_PROCESS_FAILED");
+}
+
 function fileOf(bot: FakeBot, given: Upload | string): string {
   if (typeof given !== "string") {
     if (given.bytes.length === 0) throw badRequest("file must be non-empty");
+    if (given.bytes.length > 50_000_000) throw new ApiError(413, "Request Entity Too Large");
     return bot.state.keep(given);
   }
   // Not Telegram's rule but ours: a URL would make Telegram fetch it.

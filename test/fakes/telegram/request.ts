@@ -60,6 +60,18 @@ function readMultipart(body: Buffer, boundary: string): Record<string, unknown> 
     fields[name] = upload;
     uploads.delete(attached);
   }
+  for (const [name, value] of Object.entries(fields))
+    if (typeof value === "string" && value.includes('"attach://')) fields[name] = mediaIn(value, uploads);
   for (const [name, upload] of uploads) fields[name] = upload;
   return fields;
+}
+
+/** An InputMedia in JSON: its `media` names a file of the same request. */
+function mediaIn(json: string, uploads: Map<string, Upload>): unknown {
+  const value = JSON.parse(json) as { media?: string };
+  const name = /^attach:\/\/(.+)$/.exec(value.media ?? "")?.[1] ?? "";
+  const upload = uploads.get(name);
+  if (!upload) throw badRequest(`file "${name}" not found in the request`);
+  uploads.delete(name);
+  return { ...value, media: upload };
 }

@@ -19,9 +19,18 @@ export const GERMAN: Readonly<Record<string, string>> = {
     "Hallo! Bei diesem Bot ist noch niemand eingelassen.\n\nDeine Benutzer-ID ist `{id}`. Wenn du diesen Bot betreibst, trag die ID in {setting} ein und starte ihn neu.",
   "not-here": "Darauf antworte ich hier nicht.",
   "private-only": "Ich antworte nur in privaten Chats.",
-  "text-only": "Bisher kann ich nur Text lesen. Bitte schreib deine Nachricht als Text.",
+  "text-only":
+    "Ich kann Text und Dateien lesen, das hier aber nicht. Bitte schreib deine Nachricht als Text oder schick sie als Datei.",
   "not-accepted": "Deine Nachricht konnte nicht angenommen werden. Bitte schick sie noch einmal.",
   "too-long": "Diese Nachricht ist zu lang: höchstens {limit} KB Text, bitte. Du kannst sie aufteilen.",
+  "file-too-large": "{name} ist zu groß: Ich kann Dateien bis höchstens {limit} MB annehmen.",
+  "file-not-there": "{name} ließ sich nicht mehr abrufen. Bitte schick die Datei noch einmal.",
+  "file-gone": "{name}: Diese Datei gibt es nicht mehr. Bitte deinen Agenten noch einmal darum.",
+  "file-not-shown": "{name}: Dieser Chat nimmt diese Datei nicht an.",
+  "omitted-too-large": "{name} wurde nicht geschickt: Die Datei ist zu groß.",
+  "omitted-too-many": "{name} wurde nicht geschickt: Es waren zu viele Dateien.",
+  "omitted-missing": "{name} wurde nicht geschickt: Diese Datei gibt es nicht.",
+  "omitted-failed": "{name} ließ sich nicht von deinem Agenten abholen.",
 
   // Descriptions of commands and their arguments
   "command.start": "Hallo sagen",

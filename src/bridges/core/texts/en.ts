@@ -77,9 +77,18 @@ export const ENGLISH: Readonly<Record<string, string>> = {
     "Hello! Nobody has been let in to this bot yet.\n\nYour user id is `{id}`. If you run this bot, put the id into {setting} and start it again.",
   "private-only": "I only answer in private chats.",
   "not-here": "I don't answer this here.",
-  "text-only": "I can only read text so far. Please write your message as text.",
+  "text-only":
+    "I can read text and files, but not this. Please write your message as text, or send it as a file.",
   "not-accepted": "Your message could not be accepted. Please send it again.",
   "too-long": "This message is too long: at most {limit} KB of text, please. You could split it.",
+  "file-too-large": "{name} is too large: I can take files of at most {limit} MB.",
+  "file-not-there": "{name} could not be fetched any more. Please send it again.",
+  "file-gone": "{name}: this file is no longer there. Ask your agent for it again.",
+  "file-not-shown": "{name}: this chat does not take this file.",
+  "omitted-too-large": "{name} was not sent: it is too large.",
+  "omitted-too-many": "{name} was not sent: there were too many files.",
+  "omitted-missing": "{name} was not sent: there is no such file.",
+  "omitted-failed": "{name} could not be fetched from your agent.",
 
   // Mailbox notices
   "queue-full":

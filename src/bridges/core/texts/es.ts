@@ -19,10 +19,19 @@ export const SPANISH: Readonly<Record<string, string>> = {
     "¡Hola! Todavía no se ha dejado entrar a nadie en este bot.\n\nTu identificador de usuario es `{id}`. Si administras este bot, ponlo en {setting} y reinícialo.",
   "not-here": "No respondo a esto aquí.",
   "private-only": "Solo respondo en chats privados.",
-  "text-only": "Por ahora solo sé leer texto. Escribe tu mensaje como texto, por favor.",
+  "text-only":
+    "Sé leer texto y archivos, pero esto no. Escribe tu mensaje como texto o envíalo como archivo, por favor.",
   "not-accepted": "No se pudo aceptar tu mensaje. Envíalo otra vez, por favor.",
   "too-long":
     "Este mensaje es demasiado largo: como máximo {limit} KB de texto, por favor. Puedes dividirlo.",
+  "file-too-large": "{name} es demasiado grande: puedo tomar archivos de {limit} MB como máximo.",
+  "file-not-there": "{name} ya no se pudo descargar. Envíalo otra vez, por favor.",
+  "file-gone": "{name}: este archivo ya no está. Pídeselo otra vez a tu agente.",
+  "file-not-shown": "{name}: este chat no acepta este archivo.",
+  "omitted-too-large": "{name} no se envió: es demasiado grande.",
+  "omitted-too-many": "{name} no se envió: había demasiados archivos.",
+  "omitted-missing": "{name} no se envió: no existe ese archivo.",
+  "omitted-failed": "{name} no se pudo recoger de tu agente.",
 
   // Descriptions of commands and their arguments
   "command.start": "Saludar",

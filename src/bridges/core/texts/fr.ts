@@ -20,9 +20,17 @@ export const FRENCH: Readonly<Record<string, string>> = {
   "not-here": "Je ne réponds pas à cela ici.",
   "private-only": "Je ne réponds que dans les discussions privées.",
   "text-only":
-    "Pour l’instant, je ne sais lire que du texte. Écris ton message sous forme de texte, s’il te plaît.",
+    "Je sais lire du texte et des fichiers, mais pas ceci. Écris ton message sous forme de texte ou envoie-le en fichier, s’il te plaît.",
   "not-accepted": "Ton message n’a pas pu être accepté. Envoie-le encore une fois, s’il te plaît.",
   "too-long": "Ce message est trop long : {limit} Ko de texte au plus, s’il te plaît. Tu peux le couper.",
+  "file-too-large": "{name} est trop gros : je peux prendre des fichiers de {limit} Mo au plus.",
+  "file-not-there": "{name} n’a plus pu être récupéré. Renvoie-le, s’il te plaît.",
+  "file-gone": "{name} : ce fichier n’existe plus. Redemande-le à ton agent.",
+  "file-not-shown": "{name} : cette discussion n’accepte pas ce fichier.",
+  "omitted-too-large": "{name} n’a pas été envoyé : il est trop gros.",
+  "omitted-too-many": "{name} n’a pas été envoyé : il y avait trop de fichiers.",
+  "omitted-missing": "{name} n’a pas été envoyé : ce fichier n’existe pas.",
+  "omitted-failed": "{name} n’a pas pu être récupéré chez ton agent.",
 
   // Descriptions of commands and their arguments
   "command.start": "Dire bonjour",

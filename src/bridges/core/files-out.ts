@@ -1,0 +1,62 @@
+/**
+ * Files of an answer: each is a part of its own, and what can't be sent is named in words. Reading from the spool checks
+ * size and digest: a record is believed, a file isn't.
+ */
+import { createHash } from "node:crypto";
+import type { Spool } from "../../lib/spool.ts";
+import type { AnswerBody, Attachment, OmittedFile } from "../../store/index.ts";
+import type { Words } from "./catalogue.ts";
+import { parseMarkdown } from "./markdown/parse.ts";
+import type { BridgePlatform, Content, OutgoingFile } from "./port.ts";
+
+/** The files of an answer, in the order to be sent. */
+export function filesOf(body: AnswerBody): readonly Attachment[] {
+  return body.kind === "final" ? (body.attachments ?? []) : [];
+}
+
+/** One line for each file that the agent wanted to send and that isn't there, in Markdown; "" when there is none. */
+export function omittedText(say: Words, body: AnswerBody): string {
+  const omitted: readonly OmittedFile[] = body.kind === "final" ? (body.omitted ?? []) : [];
+  return omitted
+    .map(({ name, why, size }) => {
+      const mb = size === undefined ? "" : ` (${megabytes(size, say.language)})`;
+      return `📎 ${say.sentence(`omitted-${why}`, { name: `${name}${mb}` })}`;
+    })
+    .join("\n");
+}
+
+/** A file in words, where it can't be shown. */
+export function fileNotice(
+  say: Words,
+  code: "file-gone" | "file-not-shown",
+  { name, size }: Attachment,
+): Content {
+  const source = `📎 ${say.sentence(code, { name: `${name} (${megabytes(size, say.language)})` })}`;
+  return { kind: "notice", blocks: parseMarkdown(source), source };
+}
+
+/** Reads a file from the spool, whole and as its record says; undefined when it is gone or isn't that file. */
+export async function outgoing(
+  attachment: Attachment,
+  spool: Spool | undefined,
+  platform: Pick<BridgePlatform, "editFile">,
+): Promise<OutgoingFile | undefined> {
+  if (!spool || !platform.editFile) return undefined;
+  const handle = await spool.open(attachment);
+  if (!handle) return undefined;
+  try {
+    const bytes = await handle.readFile();
+    const digest = createHash("sha256").update(bytes).digest("hex");
+    if (digest !== attachment.sha256) return undefined;
+    return { name: attachment.name, mime: attachment.mime, bytes };
+  } finally {
+    await handle.close();
+  }
+}
+
+function megabytes(size: number, language: string): string {
+  const kilo = size < 1_000_000;
+  const unit = kilo ? "kilobyte" : "megabyte";
+  const format = { style: "unit", unit, maximumFractionDigits: 1 } as const;
+  return new Intl.NumberFormat(language, format).format(size / (kilo ? 1e3 : 1e6));
+}
