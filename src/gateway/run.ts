@@ -13,6 +13,7 @@ import { InferenceRouter, type RouterOptions } from "./inference/router.ts";
 import { inferenceServer } from "./inference/server.ts";
 import { compilePolicy } from "./policy/index.ts";
 import type { LauncherPort, ProfilesPort, TurnsPort, UsagePort } from "./ports.ts";
+import { ShutSandboxes } from "./shut.ts";
 import { EgressSockets } from "./sockets.ts";
 import { type EgressSettings, logAudit, openWay } from "./way.ts";
 
@@ -73,6 +74,8 @@ export async function runGateway(options: GatewayOptions): Promise<Gateway> {
   const guard = createGuard({
     resolver: egress?.resolver ?? systemResolver(egress?.policies.config.nameServers),
   });
+  const shut = new ShutSandboxes(egress?.access, logger, async (sandboxId) => way?.shut(sandboxId));
+  await shut.start();
   const sockets = new EgressSockets({
     paths,
     launcher,
@@ -80,11 +83,11 @@ export async function runGateway(options: GatewayOptions): Promise<Gateway> {
     serve: (sandboxId) =>
       createEgressServer({
         sandboxId,
-        policy: way?.policies.port(sandboxId) ?? MODEL_ONLY,
+        policy: shut.policy(sandboxId, way?.policies.port(sandboxId) ?? MODEL_ONLY),
         guard,
         audit,
         logger,
-        inference: inferenceServer(sandboxId, router),
+        inference: inferenceServer(sandboxId, shut.inference(router)),
         ...way?.partsOf(sandboxId),
         programOf: (port) => launcher.programOf(sandboxId, port).catch(() => undefined),
       }),
@@ -107,6 +110,7 @@ export async function runGateway(options: GatewayOptions): Promise<Gateway> {
       Object.assign(config, rest);
     },
     async close() {
+      await shut.close();
       await way?.close();
       await router.close();
       sockets.close();

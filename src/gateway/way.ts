@@ -11,9 +11,9 @@ import { Fault } from "../lib/errors.ts";
 import type { Feed } from "../lib/feed.ts";
 import type { Logger } from "../lib/logging.ts";
 import type { Paths } from "../lib/paths.ts";
-import type { ApprovalPort, CommandAskPort } from "../store/index.ts";
+import type { AccessReadPort, ApprovalPort, CommandAskPort } from "../store/index.ts";
 import { type GatewayActivity, shownApprover, shownAudit, shownCards } from "./activity.ts";
-import { Approvals, type ApprovalsOptions, approvalMethods } from "./approvals/index.ts";
+import { Approvals, type ApprovalsOptions, approvalMethods, decidersOf } from "./approvals/index.ts";
 import { AuditLog, auditPlaces, type NoteKind } from "./audit/index.ts";
 import { basicLabels, CredentialStore, credentialMethods } from "./credentials/index.ts";
 import type { Resolver } from "./egress/guard/index.ts";
@@ -26,6 +26,8 @@ import type { TurnsPort } from "./ports.ts";
 export interface EgressSettings {
   policies: Omit<PoliciesOptions, "policyFile" | "logger" | "approvals">;
   approvals: ApprovalPort;
+  /** Who may decide, and who is shut out. Absent: owners only, nobody. */
+  access?: AccessReadPort;
   commandAsks: CommandAskPort;
   approvalLimits?: ApprovalsOptions["limits"];
   /** DNS; default: this host's. */
@@ -41,6 +43,8 @@ export interface Way {
   /** Puts what the sandbox's programs may read into its egress directory. */
   prepare(sandboxId: string, egressDir: string): void;
   forget(sandboxId: string): void;
+  /** Ends what the sandbox was allowed for a while, and its open questions. */
+  shut(sandboxId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -72,6 +76,7 @@ export async function openWay(options: {
     asks: egress.commandAsks,
     turns,
     logger,
+    ...(egress.access ? { deciders: decidersOf(egress.access) } : {}),
     note(kind, fields) {
       logger.info(fields, kind);
       void log.note(kind, fields);
@@ -104,6 +109,7 @@ export async function openWay(options: {
       inspector.prepare(sandboxId, egressDir);
       credentials.prepare(sandboxId, egressDir);
     },
+    shut: (sandboxId) => approvals.shut(sandboxId),
     forget(sandboxId) {
       approvals.forget(sandboxId);
       inspector.forget(sandboxId);

@@ -10,16 +10,18 @@ import type { Logger } from "../lib/logging.ts";
 import { ownerName } from "../lib/owner.ts";
 import type { Paths } from "../lib/paths.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
-import type {
-  ApprovalPort,
-  CommandAskPort,
-  DoorbellPort,
-  HostPort,
-  IngressPort,
-  ProfilePort,
-  TurnContextPort,
-  TurnPort,
-  WishPort,
+import {
+  type AccessReadPort,
+  type ApprovalPort,
+  type CommandAskPort,
+  type DoorbellPort,
+  type HostPort,
+  type IngressPort,
+  type ProfilePort,
+  ShutWatch,
+  type TurnContextPort,
+  type TurnPort,
+  type WishPort,
 } from "../store/index.ts";
 import { Activity } from "./activity.ts";
 import { ColdGate } from "./cold-gate.ts";
@@ -50,6 +52,7 @@ export interface WorkerStore {
   commandAsks: CommandAskPort;
   profiles: ProfilePort;
   wishes: WishPort;
+  access: Pick<AccessReadPort, "shut" | "onChange">;
   ingress(bridge: string): Pick<IngressPort, "accept">;
 }
 
@@ -126,6 +129,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
   const limits = new RunningLimits(store.profiles, config.runningTurns);
   const mostRunning = (principal: string) => limits.of(principal);
   store.turns.limitRunning(mostRunning);
+  const shutOut = new ShutWatch(store.access);
   const dispatcher = new Dispatcher({
     log,
     turns: store.turns,
@@ -134,6 +138,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     maxClaimed: config.maxClaimed,
     acting: () => lease.held(),
     paused: () => wishes.paused,
+    shut: (principal) => shutOut.has(principal),
     run: (turn, askedAt, fresh) => {
       const sandbox = acting?.sandboxes.of(turn.principal);
       if (!sandbox) throw new Error("claimed while standing by");
@@ -167,7 +172,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     const sandboxes = new Sandboxes(
       {
         ...{ activity, log, paths, hub, launcher, gate, specOf, mode: config.mode, contexts: store.contexts },
-        isOff: (id) => off.has(id),
+        isOff: (id) => off.has(id) || shutOut.has(id),
       },
       config,
     );
@@ -184,6 +189,14 @@ export function runWorker(options: WorkerOptions): RunningWorker {
       now: () => sandboxes.now(),
       looked: () => sandboxes.watchFiles(),
     });
+    await shutOut.start();
+    const unlisten = shutOut.onChange((principal, shut) => {
+      if (shut) shutDown(principal, sandboxes);
+    });
+    acting.undo.push(async () => {
+      unlisten();
+      await shutOut.close();
+    });
     await wishes.first();
     wishes.start();
     const swept = setInterval(() => void sweep(), SWEEP_MS);
@@ -198,6 +211,18 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     acting.undo.push(() => bell.close());
     ready.resolve();
     log.info("worker is ready");
+  }
+
+  /** Its turns end at once, as if their user had stopped them; what runs on in the sandbox ends with it. */
+  function shutDown(principal: string, sandboxes: Sandboxes): void {
+    log.info({ principal }, "shut out");
+    dispatcher.cancelAll(principal);
+    const end = async () => {
+      if (shutOut.has(principal) && (await launcher.inspect(principal)))
+        await sandboxes.of(principal).end("shut out", "agent-stopped");
+    };
+    const failed = (error: unknown) => log.warn({ principal, err: error }, "sandbox could not be stopped");
+    setTimeout(() => void end().catch(failed), TIMEOUTS.cancelKill + 1_000).unref();
   }
 
   const sweep = () =>

@@ -109,6 +109,11 @@ export class TurnRun {
     return this.#lease.renew();
   }
 
+  /** Its principal was shut out: ends as if the user had stopped it. */
+  cancel(): void {
+    this.#feed({ type: "cancel" });
+  }
+
   /** Stops acting without ending anything (drain, lost host). */
   detach(): void {
     this.#feed({ type: "lease-lost" });

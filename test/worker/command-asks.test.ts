@@ -25,7 +25,7 @@ describe("command approvals", () => {
       asks: gateway.commandAsks,
       turns: gateway.contexts,
       logger: silent,
-      mayDecide: (_, by) => by.identity === "7",
+      deciders: { mayDecide: async (_, by) => by.identity === "7", anybody: async () => true },
       note: (kind) => void notes.push(kind),
     });
     await approvals.start();

@@ -91,6 +91,32 @@ describe("turns", () => {
     await eventually(async () => (await h.said("eve")).includes("final: You said: next"));
   });
 
+  it("a block ends the running turn within a second and the sandbox after it; nothing of theirs runs until it is lifted", async () => {
+    const principal = principalOf("console", "mallory");
+    await h.say("mallory", "slow 30000");
+    await eventually(() => h.driver.guests.has(principal) && h.guest("mallory").running.length === 1);
+    const access = h.redis.store("access");
+    await access.ready();
+    const shut = async (value: number | undefined) => {
+      const { rev } = await access.accessBook.load();
+      await access.accessBook.commit(rev, [{ table: "shut", key: principal, value }]);
+    };
+    const at = performance.now();
+    await shut(1);
+    await eventually(() => h.guest("mallory").running.length === 0);
+    const ms = performance.now() - at;
+    assert.ok(ms < 1_000, `${ms} ms`);
+    await eventually(async () => (await h.said("mallory")).includes("notice: cancelled"));
+    await h.say("mallory", "sneaked in");
+    await eventually(async () => (await h.said("mallory")).length === 2);
+    await eventually(async () => (await h.driver.inspect(principal))?.state === "stopped", 8_000);
+    assert.ok(!(await h.said("mallory")).includes("final: You said: sneaked in"));
+    await shut(undefined);
+    await sleep(100);
+    await h.say("mallory", "good again");
+    await eventually(async () => (await h.said("mallory")).includes("final: You said: good again"));
+  });
+
   it("/stop while the agent still wakes: the turn never runs, the next one does", async () => {
     h.driver.warmMs = 1_500;
     await h.say("eva", "never");

@@ -36,6 +36,7 @@ export const startGateway: StartService = async (settings, logger) => {
         protections: settings.config.sandbox.protections,
       },
       approvals: store.approvals,
+      access: store.access,
       commandAsks: store.commandAsks,
       ...(egress.holdSeconds === undefined ? {} : { approvalLimits: { holdMs: egress.holdSeconds * 1_000 } }),
     },

@@ -2,7 +2,7 @@
  * All approvals of this gateway: a desk and a view per sandbox, taps from bridges, decisions from the operator, and the
  * clocks (cards end, dead gateways' cards end). Who may decide is judged here, at tap time, and nowhere else.
  */
-import { newId, OPERATOR_PRINCIPAL, principalOf } from "../../lib/ids.ts";
+import { newId } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
 import { TIMEOUTS } from "../../lib/timeouts.ts";
 import type {
@@ -17,6 +17,7 @@ import type {
 import type { NoteKind, NoteValue } from "../audit/index.ts";
 import type { TurnsPort } from "../ports.ts";
 import { CommandAsks, isCommand } from "./command-asks.ts";
+import { type Deciders, ownerOnly } from "./deciders.ts";
 import { DESK_LIMITS, Desk, type DeskLimits, type Verdict } from "./desk.ts";
 import { type DecideTap, decidedKind, meaningOf, offered } from "./taps.ts";
 import { TurnEnds } from "./turn-ends.ts";
@@ -30,11 +31,8 @@ export interface ApprovalsOptions {
   readonly turns: TurnsPort;
   readonly logger: Logger;
   readonly limits?: Partial<DeskLimits>;
-  /**
-   * Whether this person may decide for the principal. Default: a personal sandbox's owner, by the platform id that the
-   * principal is derived from.
-   */
-  mayDecide?(principal: string, by: Decider): boolean | Promise<boolean>;
+  /** Who may decide; default: a personal sandbox's owner, by the platform id that the principal is derived from. */
+  readonly deciders?: Deciders;
   /** For the audit: refused taps, decisions, rules. Never rejects. */
   note?(kind: NoteKind, fields: Record<string, NoteValue>): void;
 }
@@ -99,6 +97,7 @@ export class Approvals {
         epoch: this.epoch,
         logger,
         limits: this.#limits,
+        anybody: async (id) => (await this.#options.deciders?.anybody(id)) ?? true,
         says: (id, turnId) => {
           this.#watched.add(id);
           const said = this.#said.get(id);
@@ -122,6 +121,19 @@ export class Approvals {
     return [...this.#sandboxes].flatMap(([sandbox, { desk }]) =>
       desk.unasked.map((one) => ({ sandbox, ...one })),
     );
+  }
+
+  /** Somebody was shut out: open questions end, and so does everything that was allowed for a while. */
+  async shut(principal: string): Promise<void> {
+    const { store } = this.#options;
+    for (const record of await store.list(principal))
+      if (record.state === "pending") await this.of(principal).desk.expire(record);
+    const grants = await store.grants(principal);
+    await store.endGrants(
+      principal,
+      grants.map(({ grantId }) => grantId),
+    );
+    await this.#refresh(principal);
   }
 
   /** A destroyed sandbox: who is held is let go. */
@@ -280,8 +292,8 @@ export class Approvals {
   }
 
   async #mayDecide(principal: string, by: Decider): Promise<boolean> {
-    const judge = this.#options.mayDecide ?? ownerOnly;
-    return judge(principal, by);
+    const { deciders } = this.#options;
+    return deciders ? await deciders.mayDecide(principal, by) : ownerOnly(principal, by);
   }
 
   async #refresh(principal: string): Promise<void> {
@@ -364,12 +376,6 @@ export class Approvals {
       if (!recent) await store.forget(principal, mark);
     }
   }
-}
-
-/** A personal sandbox's owner, and nobody else. */
-function ownerOnly(principal: string, by: Decider): boolean {
-  if (by.via === "console") return principal === OPERATOR_PRINCIPAL && by.identity === "operator";
-  return /^\d{1,20}$/.test(by.identity) && principalOf(by.via, by.identity) === principal;
 }
 
 const nameOf = (by: Decider) => `${by.via}:${by.identity}`;

@@ -41,6 +41,8 @@ export interface DeskDeps {
   readonly epoch: string;
   readonly logger: Logger;
   readonly limits: DeskLimits;
+  /** Whether anybody may decide for it at all. */
+  anybody(principal: string): Promise<boolean>;
   /** The newest tool line that the sandbox told of a turn; its own words. */
   says(principal: string, turnId: string): string;
 }
@@ -216,6 +218,10 @@ export class Desk implements Approver {
       return { kind: "answer", outcome: { kind: "unasked" } };
     }
     if (!this.#mayOpen(digest)) return { kind: "answer", outcome: { kind: "busy" } };
+    if (!(await this.#deps.anybody(this.sandboxId))) {
+      this.#noteUnasked(question);
+      return { kind: "answer", outcome: { kind: "unasked", why: "no_approver" } };
+    }
     const facts = factsOf(question);
     const [past, rules] = await Promise.all([store.list(this.sandboxId), store.rules(this.sandboxId)]);
     const hosts = new Set([...past.map((one) => one.facts.host), ...rules.map((rule) => rule.host)]);

@@ -319,6 +319,10 @@ function decider(outcome: HoldOutcome): Partial<AuditRow> {
   };
 }
 
+/** For the agent to pass on: a group can't find out otherwise why nobody is asked. */
+const NO_APPROVER_HINT =
+  "This group has nobody who decides. Tell the user that the operator can name persons: nemoclaw groups approvers.";
+
 function heldReply(outcome: Exclude<HoldOutcome, { kind: "allowed" }>): Reply {
   switch (outcome.kind) {
     case "denied":
@@ -328,6 +332,8 @@ function heldReply(outcome: Exclude<HoldOutcome, { kind: "allowed" }>): Reply {
     case "busy":
       return reply("too_many_approvals");
     case "unasked":
-      return reply("policy_denied", { reason: "nobody_to_ask" });
+      return outcome.why === "no_approver"
+        ? reply("policy_denied", { reason: "no_approver", hint: NO_APPROVER_HINT })
+        : reply("policy_denied", { reason: "nobody_to_ask" });
   }
 }

@@ -45,8 +45,8 @@ export type HoldOutcome =
   | { readonly kind: "expired"; readonly approvalId?: string }
   /** Too many open cards for this sandbox. */
   | { readonly kind: "busy" }
-  /** Nobody can be asked now (no running turn, no approver). */
-  | { readonly kind: "unasked" };
+  /** Nobody can be asked now: no running turn, or (`no_approver`) a group for which nobody was named. */
+  | { readonly kind: "unasked"; readonly why?: "no_approver" };
 
 /** Asks a person while the connection is held. */
 export interface Approver {
