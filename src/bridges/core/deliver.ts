@@ -6,13 +6,13 @@
 import { failpoint } from "../../lib/failpoints.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { Spool } from "../../lib/spool.ts";
-import type { AnswerBody, AnswerPart, AnswerRecord, Attachment, OutboxPort } from "../../store/index.ts";
+import type { AnswerBody, AnswerPart, AnswerRecord, OutboxPort } from "../../store/index.ts";
 import { isUnknown, UNKNOWN_TOTAL } from "./anchors.ts";
 import { withoutMarkIn } from "./cards/marker.ts";
 import { markdownOf, type Words, wordsOf } from "./catalogue.ts";
 import type { Counters } from "./counters.ts";
 import type { DraftBoard } from "./drafts.ts";
-import { fileNotice, filesOf, omittedText, outgoing } from "./files-out.ts";
+import { type AnswerFile, fileNotice, filesOf, omittedText, outgoing, wholeAnswer } from "./files-out.ts";
 import { parseMarkdown } from "./markdown/parse.ts";
 import {
   type BridgePlatform,
@@ -49,13 +49,15 @@ export async function deliverAnswer(deps: DeliverDeps, answer: AnswerRecord): Pr
   const parts = await deps.store.plan(answer.conversation, answer.answerId, contents.length);
   // Somebody else delivered it between our reading and now.
   if (parts.length === 0) return { kind: "done" };
-  for (const [index, content] of contents.entries()) {
+  for (let index = 0; index < contents.length; index++) {
+    const content = contents[index]!;
     // A part beyond the stored plan (another version split it otherwise) is kept in memory only: never cut.
     const part = parts[index] ?? { state: "queued" as const, attempt: 0, anchor: "" };
     const delivery = new PartDelivery(deps, answer, index, part, content, index < parts.length);
     const outcome = await delivery.run(tainted);
     if (outcome.kind === "later") return outcome;
     parts[index] = delivery.part;
+    contents.push(...delivery.extra);
   }
   await removeOrphan(deps, answer, parts[0]?.anchor ?? "");
   await deps.store.done(answer.conversation, answer.answerId);
@@ -71,7 +73,23 @@ function contentsOf(answer: AnswerRecord, platform: BridgePlatform): Content[] {
     const { blocks, source } = fileNotice(say, "file-not-shown", file);
     return { kind: "final", blocks, source, ...(platform.editFile ? { file } : {}) };
   });
-  return [...textsOf(say, answer, platform, files.length > 0), ...files];
+  const texts = textsOf(say, answer, platform, files.length > 0);
+  const whole = platform.editFile && wholeAnswer(answer.body, texts.length);
+  if (!whole) return [...texts, ...files];
+  // Nothing is lost: all of it is in the file; where the chat takes no files, it comes as messages after all.
+  const [first, ...rest] = texts;
+  const note = say.sentence("whole-answer");
+  const blocks = [...parseMarkdown(note), ...(first?.blocks ?? [])];
+  const [head = blocks, ...over] = splitBlocks(blocks, platform.limits.textUnits, platform.measure);
+  const cut = over.map((part): Content => ({ kind: "final", blocks: part, source: note }));
+  const file: Content = {
+    kind: "final",
+    blocks: parseMarkdown(note),
+    source: note,
+    file: whole,
+    otherwise: [...cut, ...rest],
+  };
+  return [{ kind: "final", blocks: head, source: note }, file, ...files];
 }
 
 function textsOf(say: Words, answer: AnswerRecord, platform: BridgePlatform, hasFiles: boolean): Content[] {
@@ -120,6 +138,8 @@ async function removeFiles(deps: DeliverDeps, answer: AnswerRecord): Promise<voi
 /** One part's way: queued → sending → sent | refused. */
 class PartDelivery {
   part: AnswerPart;
+  /** Texts that have to follow, since the chat didn't take them as a file. */
+  extra: readonly Content[] = [];
   private readonly deps: DeliverDeps;
   private readonly answer: AnswerRecord;
   private readonly index: number;
@@ -212,7 +232,7 @@ class PartDelivery {
   }
 
   /** A file that is gone, or isn't what the record says, is told in words. */
-  private async editIntoFile(file: Attachment, context: MessageContext): Promise<Outcome<void>> {
+  private async editIntoFile(file: AnswerFile, context: MessageContext): Promise<Outcome<void>> {
     const { platform, spool } = this.deps;
     const { deliver } = this.answer;
     const bytes = await outgoing(file, spool, platform);
@@ -228,10 +248,11 @@ class PartDelivery {
     if (reason === "gone" && this.replaced < MAX_REPLACED) {
       this.replaced += 1;
       await this.record({ state: "queued", anchor: "", replaced: (this.part.replaced ?? 0) + 1 });
+    } else if (this.content.file) {
+      // Chats may take texts and no files.
+      this.withoutFile(this.content.file, this.content.otherwise ?? []);
     } else if (reason === "unreachable" || reason === "gone") {
       await this.refused(code);
-    } else if (this.content.file) {
-      this.content = fileNotice(wordsOf(this.answer.deliver.language), "file-not-shown", this.content.file);
     } else if (this.style === "rich") {
       this.style = "plain";
     } else if (this.content.kind !== "notice") {
@@ -241,6 +262,11 @@ class PartDelivery {
       await this.refused(code);
     }
     return undefined;
+  }
+
+  private withoutFile(file: AnswerFile, [text, ...more]: readonly Content[]): void {
+    this.content = text ?? fileNotice(wordsOf(this.answer.deliver.language), "file-not-shown", file);
+    this.extra = more;
   }
 
   private async refused(code: string): Promise<void> {

@@ -135,6 +135,9 @@ async function acceptMessage(
   }
   logAccepted(message, result, deps);
   tellWaiting(message, result, deps);
+  // Speech isn't turned into text: its sender should know what the agent has got.
+  if (files.some(({ spoken }) => spoken) && result.kind === "accepted" && !result.duplicate)
+    await deps.reply(message.deliver, "voice-as-file", {});
   return { kind: "accepted", result };
 }
 

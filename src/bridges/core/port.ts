@@ -48,8 +48,10 @@ export interface Content {
   buttons?: Button[];
   /** Buttons in one row; all of them by default. */
   perRow?: number;
-  /** Instead of the text: a file, from the spool's `out`. */
-  file?: Attachment;
+  /** Instead of the text: a file, from the spool's `out`, or one that is made here of the answer itself. */
+  file?: Attachment | OutgoingFile;
+  /** Texts that say what such a file says, where the chat takes none. */
+  otherwise?: readonly Content[];
   /** Of a card: what a platform needs that shows cards in its own way. */
   card?: CardFacts;
 }

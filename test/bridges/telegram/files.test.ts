@@ -92,6 +92,12 @@ describe("telegram files", () => {
       });
     }
 
+    it("a voice message is handed over as a file, and its sender is told so", async () => {
+      await until(() =>
+        s.fake.bot.fromBot(ANN).some(({ text }) => text.includes("can't turn speech into text")),
+      );
+    });
+
     it("an album is one turn with all its files and its caption", async () => {
       const pictures = [randomBytes(1_000), randomBytes(2_000), randomBytes(3_000)];
       s.fake.bot.sayAlbum(
@@ -227,6 +233,37 @@ describe("telegram files", () => {
       const text = await s.ask(ANN, "too much", /here you are/);
       assert.match(text, /📎 huge_\[x\].*\.iso \(9,000 MB\) was not sent: it is too large\./);
       assert.match(text, /📎 lost\.txt was not sent: there is no such file\./);
+    });
+
+    it("a very long answer is a file with its beginning above; as messages where the chat takes no files", async () => {
+      const markdown = Array.from({ length: 2_000 }, (_, i) => `Line ${i} of a very long answer.`).join(
+        "\n\n",
+      );
+      answers.set("write a book", { markdown });
+      s.fake.bot.say(ANN, "write a book");
+      await until(() => filesIn(ANN).at(-1)?.file?.name === "answer.md", 5_000, "file");
+      const { file, id } = filesIn(ANN).at(-1)!;
+      assert.equal(Buffer.from(file!.base64, "base64").toString("utf8"), `${markdown}\n`);
+      const head = s.fake.bot
+        .fromBot(ANN)
+        .filter((message) => message.id < id)
+        .at(-1)!;
+      assert.match(head.text, /^📄 The answer is long.*\n\nLine 0 of/);
+      s.fake.bot.fault({
+        ...{ kind: "error", code: 400, method: "editMessageMedia", match: `"chat_id":${BOB}\\b`, times: 5 },
+        description: "Bad Request: not enough rights to send documents to the chat",
+      });
+      s.fake.bot.say(BOB, "write a book");
+      await until(
+        () => s.fake.bot.fromBot(BOB).some(({ text }) => text.includes("Line 1999 of")),
+        20_000,
+        "all",
+      );
+      const lines = s.fake.bot
+        .fromBot(BOB)
+        .flatMap(({ text }) => text.match(/Line \d+ of a very long/g) ?? []);
+      assert.equal(new Set(lines).size, 2_000);
+      s.fake.bot.clearFaults();
     });
 
     const FAULTS: FaultKind[] = ["reset-before-apply", "apply-then-reset", "apply-then-502", "429", "error"];

@@ -23,6 +23,9 @@ export const GERMAN: Readonly<Record<string, string>> = {
     "Ich kann Text und Dateien lesen, das hier aber nicht. Bitte schreib deine Nachricht als Text oder schick sie als Datei.",
   "not-accepted": "Deine Nachricht konnte nicht angenommen werden. Bitte schick sie noch einmal.",
   "too-long": "Diese Nachricht ist zu lang: höchstens {limit} KB Text, bitte. Du kannst sie aufteilen.",
+  "voice-as-file":
+    "🎤 Ich kann Gesprochenes hier nicht in Text verwandeln; dein Agent hat die Aufnahme als Datei bekommen.",
+  "whole-answer": "📄 Die Antwort ist lang: Hier steht ihr Anfang, alles zusammen ist in der Datei darunter.",
   "file-too-large": "{name} ist zu groß: Ich kann Dateien bis höchstens {limit} MB annehmen.",
   "file-not-there": "{name} ließ sich nicht mehr abrufen. Bitte schick die Datei noch einmal.",
   "file-gone": "{name}: Diese Datei gibt es nicht mehr. Bitte deinen Agenten noch einmal darum.",

@@ -81,6 +81,8 @@ export const ENGLISH: Readonly<Record<string, string>> = {
     "I can read text and files, but not this. Please write your message as text, or send it as a file.",
   "not-accepted": "Your message could not be accepted. Please send it again.",
   "too-long": "This message is too long: at most {limit} KB of text, please. You could split it.",
+  "voice-as-file": "🎤 I can't turn speech into text here, so your agent got the recording as a file.",
+  "whole-answer": "📄 The answer is long: here is how it begins, and all of it is in the file below.",
   "file-too-large": "{name} is too large: I can take files of at most {limit} MB.",
   "file-not-there": "{name} could not be fetched any more. Please send it again.",
   "file-gone": "{name}: this file is no longer there. Ask your agent for it again.",

@@ -24,6 +24,9 @@ export const SPANISH: Readonly<Record<string, string>> = {
   "not-accepted": "No se pudo aceptar tu mensaje. Envíalo otra vez, por favor.",
   "too-long":
     "Este mensaje es demasiado largo: como máximo {limit} KB de texto, por favor. Puedes dividirlo.",
+  "voice-as-file":
+    "🎤 Aquí no puedo convertir la voz en texto; tu agente ha recibido la grabación como archivo.",
+  "whole-answer": "📄 La respuesta es larga: aquí está el principio, y entera va en el archivo de abajo.",
   "file-too-large": "{name} es demasiado grande: puedo tomar archivos de {limit} MB como máximo.",
   "file-not-there": "{name} ya no se pudo descargar. Envíalo otra vez, por favor.",
   "file-gone": "{name}: este archivo ya no está. Pídeselo otra vez a tu agente.",

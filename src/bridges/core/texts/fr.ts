@@ -23,6 +23,10 @@ export const FRENCH: Readonly<Record<string, string>> = {
     "Je sais lire du texte et des fichiers, mais pas ceci. Écris ton message sous forme de texte ou envoie-le en fichier, s’il te plaît.",
   "not-accepted": "Ton message n’a pas pu être accepté. Envoie-le encore une fois, s’il te plaît.",
   "too-long": "Ce message est trop long : {limit} Ko de texte au plus, s’il te plaît. Tu peux le couper.",
+  "voice-as-file":
+    "🎤 Je ne sais pas transformer la parole en texte ici ; ton agent a reçu l’enregistrement sous forme de fichier.",
+  "whole-answer":
+    "📄 La réponse est longue : voici son début, et le fichier ci-dessous la contient en entier.",
   "file-too-large": "{name} est trop gros : je peux prendre des fichiers de {limit} Mo au plus.",
   "file-not-there": "{name} n’a plus pu être récupéré. Renvoie-le, s’il te plaît.",
   "file-gone": "{name} : ce fichier n’existe plus. Redemande-le à ton agent.",
