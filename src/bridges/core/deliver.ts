@@ -7,7 +7,7 @@ import { failpoint } from "../../lib/failpoints.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { Spool } from "../../lib/spool.ts";
 import type { AnswerBody, AnswerPart, AnswerRecord, OutboxPort } from "../../store/index.ts";
-import { isUnknown, UNKNOWN_TOTAL } from "./anchors.ts";
+import { isUnknown, turnAnchor, UNKNOWN_TOTAL } from "./anchors.ts";
 import { withoutMarkIn } from "./cards/marker.ts";
 import { markdownOf, type Words, wordsOf } from "./catalogue.ts";
 import type { Counters } from "./counters.ts";
@@ -185,8 +185,10 @@ class PartDelivery {
   private async adoptPreview(): Promise<void> {
     if (this.index !== 0 || this.answer.turnId === "" || this.part.attempt > 0) return;
     const preview = await this.deps.store.anchor(this.answer.conversation, this.answer.turnId);
-    if (isUnknown(preview)) this.deps.counters.count(UNKNOWN_TOTAL);
-    if (preview.state === "sent") await this.record({ state: "sending", attempt: 1, anchor: preview.id });
+    // Perhaps it is there: a platform that can find it by its key gives its id, others post the one that is needed anyway.
+    const found = isUnknown(preview) ? await turnAnchor(this.deps, this.answer) : undefined;
+    const id = preview.state === "sent" ? preview.id : found?.kind === "ok" ? found.value : "";
+    if (id !== "") await this.record({ state: "sending", attempt: 1, anchor: id });
   }
 
   private async postAnchor(): Promise<Delivered | undefined> {

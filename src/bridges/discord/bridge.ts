@@ -93,6 +93,7 @@ const LEASE_TTL_MS = 6_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const SILENCE_MS = 60_000;
 const IDENTIFY_MS = 5_000;
+const FOLLOW_EACH_MS = 200;
 
 /** Starts the bridge and returns at once; see `ready`. */
 export function runDiscordBridge(options: DiscordOptions): DiscordBridge {
@@ -269,8 +270,10 @@ class Bridge {
     for (const user of [...this.options.allowedUsers].slice(0, 100)) {
       const outcome = await outcomeOf(this.api.openDm(user));
       if (outcome.kind === "ok") channels.follow(outcome.value, snowflakeAt(Date.now()));
-      if (outcome.kind === "not-applied")
-        await pause(Math.min(outcome.retryAfterMs, 5_000), this.closing.signal);
+      // Nothing hurries, and every request counts against what answers may use.
+      const asked = outcome.kind === "not-applied" ? Math.min(outcome.retryAfterMs, 5_000) : 0;
+      await pause(Math.max(FOLLOW_EACH_MS, asked), this.closing.signal);
+      if (this.closing.signal.aborted) return;
     }
   }
 

@@ -3,8 +3,8 @@
  * Must only ever produce balanced tags of Telegram's own list, with every text escaped: a tree that was split renders
  * to markup that Telegram accepts.
  */
-import type { List, ListItem, PhrasingContent, RootContent, Table } from "mdast";
-import { type Blocks, listMarker, tableLines } from "../core/index.ts";
+import type { Link, List, ListItem, PhrasingContent, RootContent, Table } from "mdast";
+import { type Blocks, listMarker, plainInline, tableLines } from "../core/index.ts";
 
 /** Wider tables don't fit a phone in a fixed-width font: they are shown row by row. */
 const MAX_TABLE_WIDTH = 42;
@@ -128,10 +128,19 @@ function renderPhrase(node: PhrasingContent): string {
     case "inlineCode":
       return `<code>${escapeHtml(node.value)}</code>`;
     case "link":
-      return `<a href="${escapeHtml(node.url)}">${renderInline(node.children)}</a>`;
+      return renderLink(node);
     case "break":
       return "\n";
     default:
       return "";
   }
+}
+
+/** The host that a press leads to stands there in plain sight, whatever the text claims. */
+function renderLink(node: Link): string {
+  const anchor = `<a href="${escapeHtml(node.url)}">${renderInline(node.children)}</a>`;
+  const text = plainInline(node.children).trim();
+  const bare = (address: string) => address.replace(/^(?:https?:\/\/|mailto:)|\/$/gi, "");
+  if (bare(text) === bare(node.url) || node.url.startsWith("mailto:")) return anchor;
+  return `${anchor} (<code>${escapeHtml(new URL(node.url).host)}</code>)`;
 }

@@ -168,7 +168,7 @@ describe("rendering", () => {
     [
       "links",
       '[t](https://example.org/?a=1&b="2")',
-      '<a href="https://example.org/?a=1&amp;b=%222%22">t</a>',
+      '<a href="https://example.org/?a=1&amp;b=%222%22">t</a> (<code>example.org</code>)',
     ],
     [
       "other schemes are code",
@@ -185,7 +185,11 @@ describe("rendering", () => {
     ["narrow tables", "| a | bb |\n|---|---:|\n| 1 | 2 |", "<pre>a │ bb\n──┼───\n1 │  2</pre>"],
     ["right-to-left and emoji", "שלום **עולם** 🙂", "שלום <b>עולם</b> 🙂"],
     ["footnotes", "a[^1]\n\n[^1]: note", "a[1]\n\n[1] note"],
-    ["reference links", "[t][r]\n\n[r]: https://example.org", '<a href="https://example.org">t</a>'],
+    [
+      "reference links",
+      "[t][r]\n\n[r]: https://example.org",
+      '<a href="https://example.org">t</a> (<code>example.org</code>)',
+    ],
     ["hard breaks and rules", "a  \nb\n\n---", "a\nb\n\n———"],
   ];
   for (const [name, markdown, want] of cases) {
