@@ -11,7 +11,7 @@ import type { EventData } from "node:test";
 import { run } from "node:test";
 
 /** Suites whose tests start real agents or whole services: one file at a time, after all others. */
-const HEAVY = ["conformance", "e2e", "soak"];
+const HEAVY = ["walk", "conformance", "e2e", "soak"];
 /** A test without a limit of its own may take this long; e2e tests wake real agents. */
 const TEST_TIMEOUT_MS = { light: 120_000, heavy: 600_000 };
 /** A file whose tests have ended may still hang on something that it left open: after this long it is ended and fails. */
