@@ -12,12 +12,15 @@ export const VENDOR_KEY = "sk-e2e-vendor-key-0123456789abcdef";
 /** Starts it; point the `compatible` provider at {@link vendorConfig}. */
 export async function startScriptedVendor(): Promise<FakeVendor> {
   const vendor = await startFakeVendor({ key: VENDOR_KEY, models: ["fake-1"] });
-  vendor.otherwise = (body): Behaviour => {
-    const reply = replyTo(readConversation(body));
-    if (reply.kind === "tool") return { tool: { name: reply.name, arguments: JSON.stringify(reply.args) } };
-    return { text: reply.pieces.join(""), chunkMs: reply.slow ? 250 : 0 };
-  };
+  vendor.otherwise = scripted;
   return vendor;
+}
+
+/** What the built-in demo would answer, as the fake vendor's behaviour. */
+export function scripted(body: Record<string, unknown>): Behaviour {
+  const reply = replyTo(readConversation(body));
+  if (reply.kind === "tool") return { tool: { name: reply.name, arguments: JSON.stringify(reply.args) } };
+  return { text: reply.pieces.join(""), chunkMs: reply.slow ? 250 : 0 };
 }
 
 /** `inference:` of config.yaml for it. */

@@ -127,7 +127,7 @@ export async function askKey(
       (result) =>
         result.kind === "ok"
           ? `${row.label} answers: ${result.models.length} models`
-          : `! ${row.label} ${sayProbe(result)}`,
+          : `! ${row.label}: ${sayProbe(result)}`,
     );
     // Some serve no list; whether the key is good is then seen by the call.
     if (probe.kind === "ok" || probe.kind === "odd" || probe.kind === "limited")

@@ -51,6 +51,8 @@ export async function listSandboxes(options: HomeOption): Promise<SandboxList> {
     withStore(options, (store) => store.operator.lastUse(ids)).catch(() => undefined),
     presetsOf(paths.adminSocket, ids).catch(() => undefined),
   ]);
+  const unknown = known.sandboxes.some(({ model }) => model === undefined);
+  const general = unknown ? await defaultModel(paths).catch(() => undefined) : undefined;
   return {
     running: presets !== undefined,
     sandboxes: known.sandboxes.map((one) => {
@@ -59,7 +61,7 @@ export async function listSandboxes(options: HomeOption): Promise<SandboxList> {
       return {
         ...{ name: one.name, id: one.id, owner: one.operators ? ("operator" as const) : ("user" as const) },
         state: stateOf(one, rows),
-        ...modelOf(one),
+        ...modelOf(one.model ?? general),
         ...(policies ? { policies } : {}),
         ...(at === undefined ? {} : { lastUse: new Date(at).toISOString() }),
         isDefault: one.name === known.default,
@@ -100,7 +102,17 @@ async function presetsOf(socket: string, ids: string[]): Promise<Map<string, str
   return new Map(lists);
 }
 
-function modelOf({ model }: KnownSandbox): { provider?: string; model?: string } {
+/** What answers where nothing says otherwise. Loaded only then: the provider table is the gateway's. */
+async function defaultModel(paths: Paths): Promise<string> {
+  const [{ readConfig }, { defaultRoute }] = await Promise.all([
+    import("../settings/read.ts"),
+    import("../settings/inference.ts"),
+  ]);
+  const { provider, model } = defaultRoute(readConfig(paths, { env: {} }).config);
+  return `${provider}/${model}`;
+}
+
+function modelOf(model: string | undefined): { provider?: string; model?: string } {
   if (model === undefined) return {};
   const slash = model.indexOf("/");
   return slash < 0 ? { provider: model } : { provider: model.slice(0, slash), model: model.slice(slash + 1) };
