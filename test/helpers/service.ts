@@ -27,7 +27,7 @@ import { realRuntime } from "./runtime.ts";
 const ROOT = join(import.meta.dirname, "..", "..");
 
 /** Where the fake agent lies inside a sandbox. */
-export const FAKE_AGENT = "/opt/openclaw/fake-agent/main.ts";
+const FAKE_AGENT = "/opt/openclaw/fake-agent/main.ts";
 
 /** What a test may choose. */
 export interface ServiceOptions {
@@ -191,11 +191,6 @@ export async function furnishedHome(options: ServiceOptions = {}): Promise<strin
   return home;
 }
 
-/** Puts the fake agent beside what a runtime holds; {@link FAKE_AGENT} is where a sandbox finds it. */
-export function addFakeAgent(runtime: string): void {
-  cpSync(join(ROOT, "test", "fakes", "agent"), join(runtime, "fake-agent"), { recursive: true });
-}
-
 /** Puts configuration and the agent's runtime into a new home. */
 async function furnish(home: string, { agent = "fake", config = {} }: ServiceOptions): Promise<void> {
   const program = agent === "real" ? undefined : agent === "fake" ? FAKE_AGENT : agent.program;
@@ -209,7 +204,7 @@ async function furnish(home: string, { agent = "fake", config = {} }: ServiceOpt
   const dir = join(runtime, blueprint.digest);
   mkdirSync(runtime, { recursive: true, mode: 0o755 });
   if (agent === "fake") {
-    addFakeAgent(dir);
+    cpSync(join(ROOT, "test", "fakes", "agent"), join(dir, "fake-agent"), { recursive: true });
     writeFileSync(join(dir, "package.json"), JSON.stringify({ type: "module" }));
     const { package: name, version } = blueprint.agent;
     writeFileSync(
