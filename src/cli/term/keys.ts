@@ -23,8 +23,8 @@ export interface Step {
   readonly effect?: Effect;
 }
 
-/** How long a question must have been on the screen before a key answers it. */
-const READ_MS = 400;
+/** How long a question must have been there before it can be answered. Milliseconds. */
+export const READ_MS = 400;
 const PAGE = 10;
 const MAX_FILTER = 60;
 

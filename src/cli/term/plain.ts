@@ -27,7 +27,7 @@ export async function printLines(
   print(["Waiting for agents that want to reach something. Ctrl+C ends this."]);
   const sources = startSources(paths, (news) => print(printer.after(news)));
   answers.on("line", (line) => {
-    const { lines, decide } = printer.answer(line);
+    const { lines, decide } = printer.answer(line, Date.now());
     print(lines);
     if (decide) sources.decide(decide);
   });

@@ -4,7 +4,7 @@
  */
 import type { ApprovalRecord } from "../../store/index.ts";
 import { approvalLine, questionOf } from "../approvals/lines.ts";
-import type { Effect } from "./keys.ts";
+import { type Effect, READ_MS } from "./keys.ts";
 import type { Row } from "./rows.ts";
 import { clock, shown } from "./safe.ts";
 import { initialState, type News, nameOf, reduce, type State } from "./state.ts";
@@ -23,6 +23,9 @@ export class Printer {
   /** Cards that are answered later. */
   readonly #skipped = new Set<string>();
   #asked = "";
+  #askedAt = 0;
+  /** The risky card for which Always is asked once more. */
+  #confirming = "";
 
   constructor(now: number) {
     this.#state = initialState(now);
@@ -42,34 +45,50 @@ export class Printer {
         lines.push(`! ${name}: ${shown(why, 300)}`);
     }
     if (notice && notice !== before.notice) lines.push(notice.text);
-    return [...lines, ...this.#question()];
+    return [...lines, ...this.#question(this.#state.now)];
   }
 
-  /** What a line of input does: a decision, or later. Anything else is not understood. */
-  answer(line: string): { lines: string[]; decide?: Extract<Effect, { do: "decide" }> } {
+  /**
+   * What a line of input does: a decision, or later. Anything else is not understood; what was typed before the question
+   * could be read is not taken for its answer.
+   */
+  answer(line: string, now: number): { lines: string[]; decide?: Extract<Effect, { do: "decide" }> } {
     const card = this.#card();
     const word = line.trim().toLowerCase();
     if (!card) return { lines: word === "" ? [] : ["Nothing is asked."] };
+    const sure = this.#confirming === card.approvalId;
+    this.#confirming = "";
+    if (now - this.#askedAt < READ_MS) return { lines: [`Too soon to be an answer. ${askOf(card)}`] };
+    if (sure)
+      return word === "y" || word === "yes" ? this.#decided(card, "always", now) : { lines: [askOf(card)] };
     const verb = Object.hasOwn(ANSWERS, word) ? ANSWERS[word] : undefined;
     if (word !== "" && !verb) return { lines: [askOf(card)] };
+    if (verb === "always" && card.risks.length > 0) {
+      this.#confirming = card.approvalId;
+      return { lines: [`For good? [y/n]:  look twice: ${card.risks.join(", ")}`] };
+    }
+    return this.#decided(card, verb, now);
+  }
+
+  /** It is answered, or skipped: on to the next. */
+  #decided(card: ApprovalRecord, verb: Extract<Effect, { do: "decide" }>["verb"] | undefined, now: number) {
     this.#skipped.add(card.approvalId);
     this.#asked = "";
-    return {
-      lines: this.#question(),
-      ...(verb ? { decide: { do: "decide", id: card.approvalId, verb } } : {}),
-    };
+    const lines = this.#question(now);
+    return verb ? { lines, decide: { do: "decide" as const, id: card.approvalId, verb } } : { lines };
   }
 
   #card(): ApprovalRecord | undefined {
     return this.#state.approvals.find(({ approvalId }) => !this.#skipped.has(approvalId));
   }
 
-  #question(): string[] {
+  #question(now: number): string[] {
     const card = this.#card();
     if (!card || card.approvalId === this.#asked) return [];
     this.#asked = card.approvalId;
+    this.#askedAt = now;
     const says = card.says === "" ? [] : [`the agent says: “${shown(card.says)}”`];
-    return ["", questionOf(card), approvalLine(card, this.#state.now), ...says, askOf(card)];
+    return ["", questionOf(card), approvalLine(card, now), ...says, askOf(card)];
   }
 
   #line({ at, sandboxId, lead, main, aside }: Row): string {
