@@ -107,7 +107,7 @@ function bridgeRights(platform: string): Rights {
     channels: [
       ...["nc:ring:*", "nc:cancel:*", "nc:wake:*", `nc:outbox:${id}`, `nc:drafts:${id}`],
       ...["nc:taps", `nc:cards:${id}`, `nc:tapped:${id}`],
-      ...["nc:access", "nc:wishes", `nc:wished:${id}`, `nc:notes:${id}`],
+      ...["nc:access", "nc:wishes", `nc:wished:${id}`, `nc:notes:${id}`, "nc:looks:*", `nc:looked:${id}`],
     ],
     commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...MAILBOX, ...RING],
   };
@@ -143,7 +143,7 @@ const RIGHTS: Record<RedisRole, Rights> = {
     ],
     channels: [
       ...["nc:ring:*", "nc:cancel:*", "nc:wake:*", "nc:outbox:*", "nc:drafts:*", "nc:tools", "nc:asks"],
-      "nc:access",
+      ...["nc:access", "nc:looks:*", "nc:looked:*"],
     ],
     commands: [...HANDSHAKE, ...SCRIPTS, ...SUBSCRIBE, ...MAILBOX, ...TURN, ...LISTEN],
   },

@@ -6,6 +6,7 @@ export { type AclUser, aclFile, type RedisRole, ROLES } from "./acl.ts";
 export * from "./approval-records.ts";
 export type { ConversationLook, ConversationPort, PastTurn } from "./conversations.ts";
 export { type EmbeddedRedis, startEmbeddedRedis } from "./embedded.ts";
+export type { HomeAnswerPort, HomeFile, HomeLook, HomeLookPort } from "./home-looks.ts";
 export type { OperatorPort, Pause, QueueRow, UsageRow, WishPort } from "./operator.ts";
 export * from "./policy-records.ts";
 export type * from "./ports.ts";

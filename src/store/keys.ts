@@ -157,6 +157,10 @@ export const channels = {
   wished: (bridge: string) => `nc:wished:${bridge}`,
   /** Bridge: a note waits. */
   notes: (bridge: string) => `nc:notes:${bridge}`,
+  /** Worker host: which files a sandbox has (JSON {id, bridge, principal}). */
+  looks: (host: string) => `nc:looks:${host}`,
+  /** Bridge: the answer to that (JSON {id, answer}). */
+  looked: (bridge: string) => `nc:looked:${bridge}`,
   /** Bridge: what became of a tap (TapOutcome JSON). */
   tapped: (bridge: string) => `nc:tapped:${bridge}`,
 } as const;

@@ -14,6 +14,7 @@ import { contexts } from "./context.ts";
 import { type ConversationPort, conversations } from "./conversations.ts";
 import { doorbell } from "./doorbell.ts";
 import { assertDurable, checkDurability } from "./durability.ts";
+import { type HomeAnswerPort, type HomeLookPort, homeAnswers, homeLooks } from "./home-looks.ts";
 import { hostLease } from "./host.ts";
 import { ingress } from "./ingress.ts";
 import { type OperatorPort, operator, type WishPort, wishes } from "./operator.ts";
@@ -53,6 +54,9 @@ export interface Store {
   bridge(bridge: string): BridgePort;
   /** What bridges may know of their conversations. */
   readonly conversations: ConversationPort;
+  /** Which files a sandbox has: asked by bridges, answered by the worker. */
+  homeLooks(bridge: string): HomeLookPort;
+  readonly homeAnswers: HomeAnswerPort;
   /** Bridge side of approvals. */
   cards(bridge: string): CardPort;
   /** Of a bridge that listens by sockets. */
@@ -105,6 +109,8 @@ export function openStore(options: StoreOptions): Store {
     outbox: (id) => outbox(connection, id),
     bridge: (id) => bridge(connection, id),
     conversations: conversations(connection),
+    homeLooks: (id) => homeLooks(connection, options.hostId, id),
+    homeAnswers: homeAnswers(connection, options.hostId),
     cards: (id) => cards(connection, id),
     approvals: approvals(connection, options.hostId),
     turns: turns(connection, bell, options.hostId, options.logger),

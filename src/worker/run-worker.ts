@@ -15,6 +15,7 @@ import {
   type ApprovalPort,
   type CommandAskPort,
   type DoorbellPort,
+  type HomeAnswerPort,
   type HostPort,
   type IngressPort,
   type ProfilePort,
@@ -30,6 +31,7 @@ import { ControlHub } from "./control/hub.ts";
 import type { ListenerCaps } from "./control/listener.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { FairSlots } from "./fair-slots.ts";
+import { lookAtHome } from "./home-look.ts";
 import { HostLease } from "./host-lease.ts";
 import type { LauncherPort } from "./launcher-port.ts";
 import { operatorMethods } from "./operator/methods.ts";
@@ -51,6 +53,7 @@ export interface WorkerStore {
   approvals: Pick<ApprovalPort, "list" | "get">;
   commandAsks: CommandAskPort;
   profiles: ProfilePort;
+  homeAnswers: HomeAnswerPort;
   wishes: WishPort;
   access: Pick<AccessReadPort, "shut" | "onChange">;
   ingress(bridge: string): Pick<IngressPort, "accept">;
@@ -206,6 +209,9 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     acting.undo.push(
       await store.turns.onCancelHint((conversation) => dispatcher.cancelHint(conversation)),
       await store.turns.onWakeHint((principal) => sandboxes.predict(principal)),
+      await store.homeAnswers.answer((principal) =>
+        lookAtHome(sandboxes.of(principal), () => sandboxes.predict(principal)),
+      ),
     );
     const bell = await store.doorbell.listen((conversation) => dispatcher.ring(conversation), RING_LANES);
     acting.undo.push(() => bell.close());

@@ -25,6 +25,7 @@ export const COMMAND_TABLE = [
   { name: "queue", argument: "mode", choices: ["followup", "interrupt"] },
   { name: "approvals" },
   { name: "rules", argument: "rule" },
+  { name: "files" },
   { name: "export" },
   { name: "whoami" },
   { name: "link", argument: "code" },

@@ -12,6 +12,7 @@ import type {
   CardPort,
   ConversationPort,
   Delivery,
+  HomeLookPort,
   IngressPort,
   OutboxPort,
   ProfilePort,
@@ -43,6 +44,7 @@ export interface BridgeStore {
   bridge: BridgePort;
   cards: CardPort;
   conversations: ConversationPort;
+  homes: HomeLookPort;
   usage: Pick<UsagePort, "day">;
   profiles: Pick<ProfilePort, "get">;
   /** To repeat an interrupted turn on its user's wish. */
@@ -61,6 +63,7 @@ export type StoreForBridges = Pick<
   | "cards"
   | "turns"
   | "conversations"
+  | "homeLooks"
   | "usage"
   | "profiles"
   | "access"
@@ -76,6 +79,7 @@ export function bridgeStoreOf(store: StoreForBridges, id: string): BridgeStore {
     cards: store.cards(id),
     turns: store.turns,
     conversations: store.conversations,
+    homes: store.homeLooks(id),
     usage: store.usage,
     profiles: store.profiles,
     access: store.access,
@@ -189,10 +193,10 @@ export class BridgeCore {
 
   /** What handling messages needs, put together. `own`: what only the platform's folder knows. */
   inboundDeps(own: { admit: Admit; botName: string; offers: Offers | undefined }): InboundDeps {
-    const { ingress, bridge, cards, conversations, usage, profiles } = this.store;
+    const { ingress, bridge, cards, conversations, homes, usage, profiles } = this.store;
     return {
       ...{ ...own, offers: own.offers ?? NO_OFFERS },
-      ...{ ingress, bridge, cards, conversations, usage, profiles },
+      ...{ ingress, bridge, cards, conversations, homes, usage, profiles },
       ...{ platform: this.platform, gate: this.gate, waiting: this.waiting, files: this.files },
       supportsButtons: this.platform.capabilities.supportsButtons,
       reception: this.door?.reception,

@@ -8,6 +8,7 @@ import type { AnswerBody, Attachment, OmittedFile } from "../../store/index.ts";
 import type { Words } from "./catalogue.ts";
 import { parseMarkdown } from "./markdown/parse.ts";
 import type { BridgePlatform, Content, OutgoingFile } from "./port.ts";
+import { fileSize } from "./status-text.ts";
 
 /** A file of the agent in the spool, or one that is made here. */
 export type AnswerFile = Attachment | OutgoingFile;
@@ -22,7 +23,7 @@ export function omittedText(say: Words, body: AnswerBody): string {
   const omitted: readonly OmittedFile[] = body.kind === "final" ? (body.omitted ?? []) : [];
   return omitted
     .map(({ name, why, size }) => {
-      const mb = size === undefined ? "" : ` (${megabytes(size, say.language)})`;
+      const mb = size === undefined ? "" : ` (${fileSize(size, say.language)})`;
       return `📎 ${say.sentence(`omitted-${why}`, { name: `${name}${mb}` })}`;
     })
     .join("\n");
@@ -31,7 +32,7 @@ export function omittedText(say: Words, body: AnswerBody): string {
 /** A file in words, where it can't be shown. */
 export function fileNotice(say: Words, code: "file-gone" | "file-not-shown", file: AnswerFile): Content {
   const size = "bytes" in file ? file.bytes.length : file.size;
-  const name = `${file.name} (${megabytes(size, say.language)})`;
+  const name = `${file.name} (${fileSize(size, say.language)})`;
   const source = `📎 ${say.sentence(code, { name })}`;
   return { kind: "notice", blocks: parseMarkdown(source), source };
 }
@@ -65,11 +66,4 @@ export async function outgoing(
   } finally {
     await handle.close();
   }
-}
-
-function megabytes(size: number, language: string): string {
-  const kilo = size < 1_000_000;
-  const unit = kilo ? "kilobyte" : "megabyte";
-  const format = { style: "unit", unit, maximumFractionDigits: 1 } as const;
-  return new Intl.NumberFormat(language, format).format(size / (kilo ? 1e3 : 1e6));
 }

@@ -137,7 +137,7 @@ async function acceptMessage(
   tellWaiting(message, result, deps);
   // Speech isn't turned into text: its sender should know what the agent has got.
   if (files.some(({ spoken }) => spoken) && result.kind === "accepted" && !result.duplicate)
-    await deps.reply(message.deliver, "voice-as-file", {});
+    await deps.reply(withoutReply(message.deliver), "voice-as-file", {});
   return { kind: "accepted", result };
 }
 
@@ -199,6 +199,10 @@ function tellWaiting(message: Admitted, result: AcceptResult, deps: InboundDeps)
   const alone = message.join === undefined && message.quietMs === undefined;
   const ahead = alone && result.interrupts === undefined ? result.ahead : 0;
   deps.waiting.accepted(message.conversation, message.deliver, ahead);
+}
+
+function withoutReply({ replyTo: _, ...place }: Delivery): Delivery {
+  return place;
 }
 
 function eventOf(message: Admitted): IngressEvent {

@@ -6,19 +6,21 @@ import type {
   AcceptResult,
   ConversationPort,
   Delivery,
+  HomeFile,
+  HomeLookPort,
   IngressPort,
   OrderCommand,
   ProfilePort,
   UsagePort,
 } from "../../store/index.ts";
 import { answerApprovals, answerRules, type CardCommandDeps, resetGrants } from "./cards/commands.ts";
-import { wordsOf } from "./catalogue.ts";
+import { type Words, wordsOf } from "./catalogue.ts";
 import { COMMAND_TABLE, type CommandName, commandData } from "./commands.ts";
 import { exportOf } from "./export.ts";
 import { parseMarkdown } from "./markdown/parse.ts";
 import type { BridgePlatform, Button, Content } from "./port.ts";
 import { splitBlocks } from "./split.ts";
-import { statusText, usageText } from "./status-text.ts";
+import { fileSize, statusText, usageText } from "./status-text.ts";
 
 /** What the operator's configuration offers to everybody. */
 export interface Offers {
@@ -49,6 +51,7 @@ export interface CommandEvent {
 export interface CommandDeps extends CardCommandDeps {
   ingress: IngressPort;
   conversations: ConversationPort;
+  homes: HomeLookPort;
   usage: Pick<UsagePort, "day">;
   profiles: Pick<ProfilePort, "get">;
   platform: BridgePlatform;
@@ -162,6 +165,19 @@ const HANDLERS: Record<CommandName, Handler> = {
   link: (event, _args, deps) => say(event, deps, "access.not-here"),
   unlink: (event, _args, deps) => say(event, deps, "access.not-here"),
 
+  async files(event, _args, deps) {
+    const look = await deps.homes.files(event.principal);
+    if (!look) return await say(event, deps, "files-no-answer");
+    if (look.kind === "asleep") return await say(event, deps, "files-asleep");
+    const words = wordsOf(event.deliver.language);
+    return await show(event, deps, [
+      words.sentence("files-inbox", { count: String(look.inbox.length) }),
+      fileLines(look.inbox, words),
+      words.sentence("files-outbox", { count: String(look.outbox.length) }),
+      fileLines(look.outbox, words),
+    ]);
+  },
+
   async export(event, _args, deps) {
     const words = wordsOf(event.deliver.language);
     const turns = await deps.conversations.history(event.conversation);
@@ -187,6 +203,15 @@ export async function runCommand(
   deps: CommandDeps,
 ): Promise<CommandOutcome> {
   return await HANDLERS[name](event, args, deps);
+}
+
+/** Names come from the sandbox: they stand in code, where nothing is markup or a link. */
+function fileLines(files: readonly HomeFile[], words: Words): string {
+  return files
+    .map(
+      ({ name, size }) => `- ${words.sentence("files-item", { name, size: fileSize(size, words.language) })}`,
+    )
+    .join("\n");
 }
 
 /** What the profile, or else the operator, says. */
@@ -235,7 +260,7 @@ async function show(
   paragraphs: string[],
   buttons: Button[] = [],
 ): Promise<CommandOutcome> {
-  const source = paragraphs.join("\n\n");
+  const source = paragraphs.filter((text) => text !== "").join("\n\n");
   const shown = deps.supportsButtons ? buttons : [];
   const { limits, measure } = deps.platform;
   const parts = splitBlocks(parseMarkdown(source), limits.textUnits, measure);

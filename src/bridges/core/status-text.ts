@@ -92,3 +92,11 @@ export function duration(ms: number, language: string): string {
     .map(([value, unit]) => new Intl.NumberFormat(language, { style: "unit", unit }).format(value))
     .join(" ");
 }
+
+/** `12.3 kB`, `4 MB` in a language's short units. */
+export function fileSize(bytes: number, language: string): string {
+  const kilo = bytes < 1_000_000;
+  const unit = kilo ? "kilobyte" : "megabyte";
+  const format = { style: "unit", unit, maximumFractionDigits: 1 } as const;
+  return new Intl.NumberFormat(language, format).format(bytes / (kilo ? 1e3 : 1e6));
+}

@@ -68,6 +68,8 @@ export class WaitingNotices {
   }
 
   private async say(to: Delivery, code: string, params: Record<string, string>): Promise<void> {
-    await this.deps.reply(to, code, params).catch(() => {});
+    // It answers nothing: nobody should take it for the answer.
+    const { replyTo: _, ...place } = to;
+    await this.deps.reply(place, code, params).catch(() => {});
   }
 }

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { commandMenu, wordsOf } from "../../../src/bridges/core/index.ts";
+import { principalOf } from "../../../src/lib/ids.ts";
+import { lookAtHome } from "../../../src/worker/home-look.ts";
 import { until } from "../tiny-worker.ts";
 import { ANN, BOB, type Setup, setUp } from "./setup.ts";
 
@@ -117,6 +119,36 @@ describe("telegram commands", () => {
     assert.deepEqual(await s.workerStore.turns.renew(turn!), { kind: "ok", cancel: true });
     await until(() => s.worker.texts.includes("instead"));
     await s.ask(ANN, "/queue followup", /wait until the running answer/);
+  });
+
+  it("/files lists what lies in inbox and outbox, or says that the agent sleeps", async () => {
+    let asleep = true;
+    const stop = await s.workerStore.homeAnswers.answer((principal) =>
+      lookAtHome(
+        {
+          phase: "warm",
+          client: {
+            connected: !asleep,
+            async listFiles(path) {
+              assert.equal(principal, principalOf("telegram", String(ANN)));
+              if (path === "outbox") throw new Error("no such folder");
+              const file = { path: "re`port_[x](https://evil.example).pdf", kind: "file" as const };
+              return { files: [{ ...file, size: 12_345, mode: 0o644 }], eof: true };
+            },
+          },
+        },
+        () => {},
+      ),
+    );
+    await s.ask(ANN, "/files", /is asleep/);
+    asleep = false;
+    const text = await s.ask(ANN, "/files", /one file from you/);
+    assert.match(text, /• re port_\[x\]\(https:\/\/evil\.example\)\.pdf, 12\.3 kB/);
+    assert.match(text, /No file waits to be sent to you/);
+    const { entities } = last(ANN);
+    assert.ok(!entities.some(({ type }) => type === "text_link"));
+    await stop();
+    await s.ask(ANN, "/files", /can't be looked at/, 6_000);
   });
 
   it("/export sends the conversation since /new as a file", async () => {
