@@ -12,6 +12,7 @@ import { type CommandName, parseText } from "./commands.ts";
 import type { FilesIn, TakenFiles } from "./files-in.ts";
 import type { Gate, Passage } from "./gate.ts";
 import type { FileRef } from "./port.ts";
+import { composed, type Quote } from "./quotation.ts";
 import { type CommandDeps, runCommand } from "./run-command.ts";
 import type { WaitingNotices } from "./waiting.ts";
 
@@ -28,6 +29,8 @@ export interface InboundMessage {
   language?: string;
   /** Absent when the message has no text (a photo, a sticker). */
   text?: string;
+  /** Other people's words that it brings along. A forward has no text of its own. */
+  quotes?: readonly Quote[];
   /** Files that it brings. */
   files?: readonly FileRef[];
   /** Milliseconds for which more of this message is expected (its paste was split, its album has more files). */
@@ -77,19 +80,30 @@ export async function handleInbound(given: InboundMessage, deps: InboundDeps): P
   const admitted: Admitted = { ...message, conversation, principal };
   const about = await deps.reception?.command(message, access);
   if (about !== undefined) return { kind: "answered", code: about };
-  if (message.files) return await acceptMessage(admitted, message.text ?? "", deps, message.updateKey);
+  if (message.files || message.quotes?.length)
+    return await acceptMessage(admitted, message.text ?? "", deps, message.updateKey);
   if (message.text === undefined) return await answer(message, "text-only", deps);
   const parsed = parseText(message.text, deps.botName);
   switch (parsed.kind) {
     case "other-bot":
       return { kind: "ignored", reason: "other-bot" };
     case "unknown-command":
+      // In a group it may well be another bot's.
+      if (message.place.kind === "group") return { kind: "ignored", reason: "unknown command" };
       return await answer(message, "unknown-command", deps, { name: parsed.name });
     case "text":
       return await acceptMessage(admitted, parsed.text, deps, message.updateKey);
     case "command":
       return await runAsCommand(admitted, parsed.name, parsed.args, deps);
   }
+}
+
+/** What the agent reads: in groups with its speaker, others' words set apart. A piece of a paste needs neither. */
+export function textFor({ bridge, sender, place, quotes = [], join }: InboundMessage, text: string): string {
+  const [platform = bridge] = bridge.split(".");
+  const speaker = { identity: `${platform}:${sender.id}`, name: sender.name };
+  if (join !== undefined || (place.kind === "private" && quotes.length === 0)) return text;
+  return composed({ text, quotes, ...(place.kind === "group" ? { speaker } : {}) });
 }
 
 /** With the message's address, so that whatever is said about it, by whomever, is said in its sender's language. */
@@ -113,15 +127,17 @@ async function runAsCommand(
 
 async function acceptMessage(
   message: Admitted,
-  text: string,
+  said: string,
   deps: InboundDeps,
   updateKey: string,
 ): Promise<InboundOutcome> {
+  const text = textFor(message, said);
   if (Buffer.byteLength(text) > MAX_TEXT_BYTES) {
     return await answer(message, "too-long", deps, { limit: String(MAX_TEXT_BYTES / 1024) });
   }
   const { files = [] } = message;
-  if (text.trim() === "" && files.length === 0) return await answer(message, "text-only", deps);
+  if (said.trim() === "" && files.length === 0 && !message.quotes?.length)
+    return await answer(message, "text-only", deps);
   const passage = deps.gate.check(message.principal, deps.offers);
   if (passage.kind !== "open") return await refuse(message, passage, deps);
   const { perMinute } = passage;

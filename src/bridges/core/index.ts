@@ -1,4 +1,6 @@
 /** The platform-independent half of every bridge. */
+
+export type { GroupNews } from "./access/door.ts";
 export {
   type Admission,
   type Admit,
@@ -40,5 +42,6 @@ export type {
   RefusalReason,
   Style,
 } from "./port.ts";
+export type { Quote } from "./quotation.ts";
 export type { Offers } from "./run-command.ts";
 export { splitBlocks } from "./split.ts";

@@ -3,7 +3,7 @@
  * button. The rule for edits: a message that no turn has taken yet is replaced; later edits change nothing, and /help says so.
  */
 import type { AcceptResult, Delivery } from "../../store/index.ts";
-import { type InboundDeps, type InboundMessage, withLanguage } from "./inbound.ts";
+import { type InboundDeps, type InboundMessage, textFor, withLanguage } from "./inbound.ts";
 
 /** What these need. */
 export type LateDeps = Pick<InboundDeps, "admit" | "conversations" | "ingress" | "logger">;
@@ -20,7 +20,12 @@ export async function handleEdit(given: InboundMessage, deps: LateDeps): Promise
   if (access.kind !== "admitted") return false;
   const { conversation = message.conversation } = access;
   const name = sender.name.slice(0, 128).toWellFormed();
-  const edit = { message: deliver.replyTo, text, deliver, sender: { ...sender, name } };
+  const edit = {
+    message: deliver.replyTo,
+    text: textFor(message, text),
+    deliver,
+    sender: { ...sender, name },
+  };
   const replaced = await deps.conversations.amend(conversation, edit);
   deps.logger.info({ conversation, updateKey: message.updateKey, replaced }, "message edited");
   return replaced;

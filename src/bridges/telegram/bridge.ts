@@ -29,6 +29,7 @@ import {
 import { handleTap, type TapAnswer } from "./callbacks.ts";
 import { registerCommands } from "./commands.ts";
 import type { Expected } from "./expected.ts";
+import { followMoves } from "./groups.ts";
 import { bridgeIdOf, draftIdOf, readUpdate, type Stopped, type Tap } from "./inbound.ts";
 import { telegramPlatform } from "./outbound.ts";
 import { outcomeOf } from "./outcome.ts";
@@ -130,6 +131,7 @@ class Bridge {
       timeoutSeconds: Math.ceil(timeoutMs / 1_000) + pollSeconds + 60,
       sensitiveLogs: false,
     });
+    followMoves(this.api);
     const place = { root: apiRoot ?? "https://api.telegram.org", token: options.token };
     this.platform = telegramPlatform(this.api, timeoutMs, place);
     this.core = new BridgeCore({
@@ -237,6 +239,10 @@ class Bridge {
       case "ignore":
         logger.debug({ updateKey: String(update.update_id), reason: inbound.reason }, "update ignored");
         return;
+      case "added":
+        return await this.core.door?.added(inbound.news);
+      case "moved":
+        return await this.core.door?.moved(inbound.from, inbound.to, inbound.updateKey);
       case "tap":
         return await this.handleTap(inbound.tap);
       case "stopped":

@@ -35,8 +35,8 @@ export async function handleTap(tap: Tap, deps: TapDeps): Promise<TapAnswer> {
     deps.logger.warn({ conversation: tap.conversation, presser: tap.sender.id }, "stranger's tap refused");
     return { text: say.phrase(retry ? "retry.not-yours" : "tap.stranger") };
   }
-  const { principal } = admission;
-  if (retry) return await repeatTurn(tap, principal, deps);
+  const { principal, conversation = tap.conversation } = admission;
+  if (retry) return await repeatTurn({ ...tap, conversation }, principal, deps);
   const event = {
     tapId: derivedId("k", bridgeIdOf(deps.botId), tap.id),
     data: tap.data,
@@ -45,7 +45,7 @@ export async function handleTap(tap: Tap, deps: TapDeps): Promise<TapAnswer> {
     language: tap.language,
     principal,
     bridge: bridgeIdOf(deps.botId),
-    conversation: tap.conversation,
+    conversation,
     message: tap.messageId,
     carried: tap.carried,
   };

@@ -6,6 +6,8 @@ import type { Update } from "grammy/types";
 import { derivedId } from "../../lib/ids.ts";
 import type { InboundMessage, Place } from "../core/index.ts";
 import { fileOf } from "./files.ts";
+import { type GroupUpdate, readGroupUpdate } from "./groups.ts";
+import { quotesOf } from "./quotes.ts";
 
 /** Update kinds that are asked of Telegram. */
 export const ALLOWED_UPDATES = [
@@ -13,6 +15,7 @@ export const ALLOWED_UPDATES = [
   "edited_message",
   "callback_query",
   "stopped_message_generation",
+  "my_chat_member",
 ] as const;
 
 /** What an update is to us. */
@@ -23,6 +26,8 @@ export type Inbound =
   | { kind: "tap"; tap: Tap }
   /** The native Stop button under a draft. */
   | { kind: "stopped"; stop: Stopped }
+  /** The bot was added to a group, or a group got another id. */
+  | GroupUpdate
   | { kind: "ignore"; reason: string };
 
 /** A press of a button, as Telegram reports it. */
@@ -65,6 +70,8 @@ type Message = NonNullable<Update["message"]>;
 
 /** Reads one update; `botName` is the bot's user name, for mentions. */
 export function readUpdate(update: Update, botId: number, botName = ""): Inbound {
+  const news = readGroupUpdate(update);
+  if (news) return news;
   if (update.message) return readMessage("message", update.update_id, update.message, botId, botName);
   if (update.edited_message)
     return readMessage("edit", update.update_id, update.edited_message, botId, botName);
@@ -85,7 +92,9 @@ function readMessage(
   if (isServiceMessage(message)) return { kind: "ignore", reason: "service message" };
   const thread = threadOf(message);
   const file = fileOf(message);
-  const text = message.text ?? message.caption;
+  const quotes = quotesOf(message, botId);
+  // A forward's text is somebody else's: no command, no words of the sender.
+  const text = message.forward_origin ? undefined : (message.text ?? message.caption);
   return {
     kind,
     message: {
@@ -102,6 +111,7 @@ function readMessage(
       ...(from.language_code === undefined ? {} : { language: from.language_code }),
       ...(text === undefined ? {} : { text }),
       ...(file === undefined ? {} : { files: [file] }),
+      ...(quotes.length === 0 ? {} : { quotes }),
     },
   };
 }

@@ -67,6 +67,33 @@ export class FakeBot {
     this.state.chats.set(id, { id, type, title, is_forum, threads: new Set(threads), blocked: false });
   }
 
+  /** A person adds the bot to a group. */
+  addedBy(userId: number, chatId: number): number {
+    const [chat, user] = [this.state.chats.get(chatId)!, this.state.me];
+    return this.updates.push("my_chat_member", {
+      chat: chatObject(this.state, chat),
+      from: this.state.users.get(userId),
+      date: Math.floor(Date.now() / 1000),
+      old_chat_member: { status: "left", user },
+      new_chat_member: { status: "member", user },
+    });
+  }
+
+  /** A group becomes a supergroup with another id; told in both chats, messages stay behind. */
+  migrate(from: number, to: number, by: number): void {
+    const chat = this.state.chats.get(from)!;
+    const target: Chat = { ...chat, id: to, type: "supergroup", threads: new Set() };
+    this.state.chats.set(to, target);
+    chat.movedTo = to;
+    const base = { from: this.state.users.get(by), date: Math.floor(Date.now() / 1000) };
+    this.updates.push("message", {
+      ...{ ...base, message_id: 1, chat: chatObject(this.state, target), migrate_from_chat_id: from },
+    });
+    this.updates.push("message", {
+      ...{ ...base, message_id: 9_000_001, chat: chatObject(this.state, chat), migrate_to_chat_id: to },
+    });
+  }
+
   /** A person writes to the bot, or in a group. */
   say(
     userId: number,
@@ -185,8 +212,10 @@ export class FakeBot {
 
   /** A person forwards a message to a chat of theirs: the text goes, the buttons stay behind. */
   forward(userId: number, fromChat: number, messageId: number, chat?: number): { messageId: number } {
-    const { text, entities, source } = visible(this.mustFind(fromChat, messageId));
+    const original = this.mustFind(fromChat, messageId);
+    const { text, entities, source } = visible(original);
     const copy = this.state.add({
+      forwardOf: original.forwardOf ?? original.from,
       chatId: this.chatOf(userId, chat).id,
       from: userId,
       version: { text, entities, replyMarkup: "", source },

@@ -1,7 +1,7 @@
 /** What the fake remembers: people, chats, messages with everything they ever said, files. */
 import { createHash } from "node:crypto";
 import type { Entity } from "./entities.ts";
-import { badRequest, forbidden } from "./errors.ts";
+import { ApiError, badRequest, forbidden } from "./errors.ts";
 import type { Upload } from "./request.ts";
 
 /** A person. */
@@ -23,6 +23,8 @@ export interface Chat {
   threads: Set<number>;
   /** The person blocked the bot, or the bot was kicked. */
   blocked: boolean;
+  /** The supergroup that it has become. */
+  movedTo?: number;
 }
 
 /** One state of a message's content. */
@@ -46,6 +48,8 @@ export interface StoredMessage {
   date: number;
   thread?: number;
   replyTo?: number;
+  /** Who wrote it first, where it was forwarded. */
+  forwardOf?: number;
   versions: Version[];
   deleted: boolean;
   rich: boolean;
@@ -92,6 +96,10 @@ export class BotState {
   chatFor(chatId: number | string): Chat {
     const chat = typeof chatId === "number" ? this.chats.get(chatId) : undefined;
     if (!chat) throw badRequest("chat not found");
+    if (chat.movedTo !== undefined)
+      throw new ApiError(400, "Bad Request: group chat was upgraded to a supergroup chat", {
+        migrate_to_chat_id: chat.movedTo,
+      });
     if (chat.blocked)
       throw forbidden(
         chat.type === "private" ? "bot was blocked by the user" : "bot was kicked from the group chat",

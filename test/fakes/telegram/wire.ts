@@ -37,6 +37,15 @@ export function messageObject(state: BotState, message: StoredMessage): Record<s
     ...(message.versions.length > 1 ? { edit_date: Math.floor(visible(message).at / 1000) } : {}),
     ...(message.thread === undefined ? {} : { message_thread_id: message.thread, is_topic_message: true }),
     ...(answered ? { reply_to_message: answered } : {}),
+    ...(message.forwardOf === undefined
+      ? {}
+      : {
+          forward_origin: {
+            type: "user",
+            date: message.date,
+            sender_user: state.users.get(message.forwardOf),
+          },
+        }),
     ...(message.album === undefined ? {} : { media_group_id: message.album }),
     ...fileObject(message.file?.kind, described, file?.name),
     ...bodyOf(message, text, entities),

@@ -1,4 +1,5 @@
 /** A bridge's side of who gets in, put together: admission by the book, reception of strangers, notes, presses. */
+import { Fault } from "../../../lib/errors.ts";
 import { derivedId } from "../../../lib/ids.ts";
 import type { Logger } from "../../../lib/logging.ts";
 import type { AccessReadPort, AccessWishPort, BridgePort, Delivery, NewWish } from "../../../store/index.ts";
@@ -108,10 +109,14 @@ export class FrontDoor {
 
   /** The platform gave a group another id. Rejects while that isn't noted: hand it in again. */
   async moved(from: string, to: string, updateKey: string): Promise<void> {
-    await this.#hand({
+    // Most groups that move were never let in: nothing to note.
+    if (!(await this.#deps.store.access.group(`${this.#name}:${from}`))) return;
+    const { kind } = await this.#hand({
       ...{ kind: "moved", from: `${this.#name}:${from}`, to: `${this.#name}:${to}` },
       ...this.#from({ id: "0", name: "" }, updateKey),
     });
+    if (kind === "busy")
+      throw new Fault({ code: "access-away", message: "the group's move isn't noted yet", retryable: true });
   }
 
   async #openChannel({ conversation, sender }: Visitor, place: Place & { kind: "group" }): Promise<void> {
