@@ -25,6 +25,7 @@ const Who = z
   .regex(/^([a-z]{2,16}:)?[0-9]{1,20}$/, "expected PLATFORM:NUMBER, e.g. telegram:12345678");
 const CodeHash = z.string().regex(/^[0-9a-f]{64}$/);
 const Amount = z.number().int().min(0).max(1e15).nullable();
+const Few = (most: number) => z.number().int().min(1).max(most).nullable().optional();
 const SandboxName = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "expected lower-case letters, digits and dashes (RFC 1123)");
@@ -95,7 +96,13 @@ export function accessMethods(desk: AccessDesk, profiles: ProfilePort): AdminMet
       ({ who, role, on }) => change(who, (draft, identity) => setRole(draft, identity, role, on)),
     ),
     "users.limits": adminMethod(
-      z.strictObject({ who: Who, dailyTokens: Amount.optional(), dailyMicros: Amount.optional() }),
+      z.strictObject({
+        who: Who,
+        dailyTokens: Amount.optional(),
+        dailyMicros: Amount.optional(),
+        messagesPerMinute: Few(10_000),
+        runningTurns: Few(64),
+      }),
       async ({ who, ...limits }) => {
         const user = await one(who);
         const principal = user?.principal ?? "";

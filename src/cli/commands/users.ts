@@ -78,9 +78,7 @@ function showCommand(): Command {
       console.log(`  since ${new Date(user.since).toISOString()}, by ${user.by ?? "-"} (${user.source})`);
       console.log(`  sandbox ${user.sandbox} (${user.principal})`);
       if (user.linked) console.log(`  own sandbox, kept for /unlink: ${user.own}`);
-      const { dailyTokens, dailyMicros } = profile ?? {};
-      if (dailyTokens !== undefined) console.log(`  at most ${dailyTokens} tokens a day`);
-      if (typeof dailyMicros === "number") console.log(`  at most $${dailyMicros / 1e6} a day`);
+      console.log(`  ${limitsLine(profile ?? {})}`);
     });
 }
 
@@ -128,30 +126,53 @@ function roleCommand(): Command {
     });
 }
 
+interface LimitOptions extends Options {
+  dailyTokens?: number | null;
+  dailyCost?: number | null;
+  messages?: number | null;
+  turns?: number | null;
+}
+
 function limitsCommand(): Command {
   return new Command("limits")
-    .description("what somebody's agent may use a day; `none` takes a limit away")
+    .description(
+      "what somebody may use; `none` takes a limit of theirs away, so that the configuration's counts",
+    )
     .argument(...WHO)
-    .option("--daily-tokens <number>", "tokens of the model, in and out", amount(1))
-    .option("--daily-cost <dollars>", "US dollars", amount(1e6))
+    .option("--daily-tokens <number>", "tokens of the model a day, in and out", amount(1))
+    .option("--daily-cost <dollars>", "US dollars a day", amount(1e6))
+    .option("--messages <number>", "messages a minute", amount(1))
+    .option("--turns <number>", "turns that run at once", amount(1))
     .option(...json)
     .option(...home)
-    .action(
-      async (who: string, options: Options & { dailyTokens?: number | null; dailyCost?: number | null }) => {
-        const { dailyTokens, dailyCost } = options;
-        const answer = await askAccess<{ profile: Record<string, unknown> }>(options, "users.limits", {
-          who,
-          ...(dailyTokens === undefined ? {} : { dailyTokens }),
-          ...(dailyCost === undefined ? {} : { dailyMicros: dailyCost }),
-        });
-        if (options.json) return console.log(JSON.stringify(answer));
-        const { profile } = answer;
-        const tokens = profile["dailyTokens"] ?? "as the configuration says";
-        const micros = profile["dailyMicros"];
-        const cost = typeof micros === "number" ? `$${micros / 1e6}` : "as the configuration says";
-        console.log(`✓ A day: tokens ${tokens}, cost ${cost}.`);
-      },
-    );
+    .action(async (who: string, options: LimitOptions) => {
+      const {
+        dailyTokens,
+        dailyCost: dailyMicros,
+        messages: messagesPerMinute,
+        turns: runningTurns,
+      } = options;
+      const limits = { dailyTokens, dailyMicros, messagesPerMinute, runningTurns };
+      const given = Object.entries(limits).filter(([, value]) => value !== undefined);
+      const answer = await askAccess<{ profile: Record<string, unknown> }>(options, "users.limits", {
+        who,
+        ...Object.fromEntries(given),
+      });
+      if (options.json) return console.log(JSON.stringify(answer));
+      console.log(`✓ ${limitsLine(answer.profile)}`);
+    });
+}
+
+/** A person's own limits in words. */
+function limitsLine(profile: Record<string, unknown>): string {
+  const { dailyTokens, dailyMicros, messagesPerMinute, runningTurns } = profile;
+  const own = [
+    dailyTokens === undefined ? "" : `${dailyTokens} tokens a day`,
+    typeof dailyMicros === "number" ? `$${dailyMicros / 1e6} a day` : "",
+    messagesPerMinute === undefined ? "" : `${messagesPerMinute} messages a minute`,
+    runningTurns === undefined ? "" : `${runningTurns} turns at once`,
+  ].filter((part) => part !== "");
+  return own.length === 0 ? "limits: as the configuration says" : `at most ${own.join(", ")}`;
 }
 
 function renameCommand(): Command {
