@@ -104,6 +104,24 @@ describe("programs", () => {
   });
 });
 
+describe("the way out", () => {
+  it("what a shell's program wants to reach is asked, and answered by the operator", async () => {
+    const script =
+      "fetch('https://api.example.com/').catch((e) => console.log(String(e.cause?.message ?? e)))";
+    const asking = mine("exec", "--", "/opt/node/bin/node", "-e", script);
+    let listed = "";
+    for (let i = 0; i < 100 && !/api\.example\.com:443/.test(listed); i++) {
+      await sleep(100);
+      listed = (await nemoclaw(["approvals", "list"])).text;
+    }
+    const id = /\ba_[a-z0-9]+/.exec(listed)?.[0] ?? "";
+    assert.notEqual(id, "", listed);
+    const denied = await nemoclaw(["approvals", "deny", id]);
+    assert.equal(denied.code, 0, denied.err + denied.text);
+    assert.match((await asking).text, /403|Proxy response|cancelled/);
+  });
+});
+
 describe("connect", () => {
   it("the guide's prompt, a real terminal that follows its size, and the host's own back as it was", async () => {
     const terminal = hostShell(

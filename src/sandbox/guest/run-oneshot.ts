@@ -13,6 +13,7 @@ import { agentSession } from "./run-warm.ts";
 import { seedHome } from "./seed.ts";
 import { trustEnv } from "./trust.ts";
 import type { LastEvent, Turn } from "./turn.ts";
+import { withMedia } from "./turn-mapper.ts";
 
 const OUTPUT = 4 * 1024 * 1024;
 
@@ -20,7 +21,7 @@ const OUTPUT = 4 * 1024 * 1024;
 interface AgentJson {
   ok?: boolean;
   error?: { message?: string };
-  payloads?: { text?: string; isError?: boolean }[];
+  payloads?: { text?: string; mediaUrl?: string | null; mediaUrls?: string[]; isError?: boolean }[];
   meta?: { aborted?: boolean; agentMeta?: { usage?: { input?: number; output?: number } } };
 }
 
@@ -104,5 +105,9 @@ export function readResult(
     const message = (json.error?.message ?? text).slice(0, 500);
     return { usage, last: { kind: "failed", code: "agent-error", message, retryable: true } };
   }
-  return { usage, last: { kind: "final", text } };
+  const media = payloads.flatMap(({ mediaUrl, mediaUrls = [] }) => [
+    ...(mediaUrl ? [mediaUrl] : []),
+    ...mediaUrls,
+  ]);
+  return { usage, last: { kind: "final", text: withMedia(text, [...new Set(media)]) } };
 }

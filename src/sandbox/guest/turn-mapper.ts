@@ -13,6 +13,7 @@ export type Outcome =
 const SUMMARY = 200;
 const DELTA_MS = 40;
 const TOOL_UPDATE_MS = 500;
+const MAX_MEDIA = 20;
 
 type Data = Record<string, unknown>;
 
@@ -25,6 +26,8 @@ export class TurnMapper {
   #timer: NodeJS.Timeout | undefined;
   #lastFlush = 0;
   #output = 0;
+  /** Files that the answer names: OpenClaw takes their lines out of its text (docs: "Rich output protocol"). */
+  readonly #media = new Set<string>();
   readonly #tools = new Map<string, { name: string; summary: string; updated: number }>();
 
   constructor(emit: (event: TurnEvent) => void) {
@@ -44,7 +47,10 @@ export class TurnMapper {
   /** A `chat` event of this run; returns the outcome when it is the last. */
   chat(payload: Data): Outcome | undefined {
     const state = payload["state"];
-    if (state === "final") return { kind: "final", text: textOf(payload["message"]) || this.#text };
+    if (state === "final") {
+      const text = textOf(payload["message"]) || this.#text;
+      return { kind: "final", text: withMedia(text, [...this.#media]) };
+    }
     if (state === "aborted") return { kind: "aborted" };
     if (state !== "error") return undefined;
     const status = Number((payload["errorDetail"] as Data | undefined)?.["httpStatus"] ?? 0);
@@ -64,6 +70,8 @@ export class TurnMapper {
   }
 
   #assistant(data: Data): void {
+    for (const url of Array.isArray(data["mediaUrls"]) ? data["mediaUrls"] : [])
+      if (typeof url === "string" && this.#media.size < MAX_MEDIA) this.#media.add(url);
     const text = String(data["text"] ?? "");
     const delta = String(data["delta"] ?? "");
     const sameMessage = this.#item === undefined || this.#item === data["itemId"];
@@ -123,6 +131,15 @@ export class TurnMapper {
       this.#emit({ kind: "tool", phase: "end", id, name: tool.name, summary: tool.summary, ok });
     }
   }
+}
+
+/** The answer with its files named again, a line each; addresses are left out: nothing fetches them for the agent. */
+export function withMedia(text: string, media: readonly string[]): string {
+  const local = media
+    .map((url) => url.replace(/^file:\/\/(?=\/)/, ""))
+    .filter((url) => url !== "" && url.length <= 1_024 && !/^[a-z][a-z0-9+.-]*:|\n/i.test(url));
+  const lines = local.map((path) => `MEDIA:${path}`).filter((line) => !text.split("\n").includes(line));
+  return lines.length === 0 ? text : `${text}${text === "" ? "" : "\n\n"}${lines.join("\n")}`;
 }
 
 /** What a person wants to know of a tool call, in one line: the command, the file, the address. */

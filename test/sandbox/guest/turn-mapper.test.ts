@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TurnEvent } from "../../../src/sandbox/guest/protocol.ts";
-import { summarize, TurnMapper } from "../../../src/sandbox/guest/turn-mapper.ts";
+import { summarize, TurnMapper, withMedia } from "../../../src/sandbox/guest/turn-mapper.ts";
 
 /** A mapper and what it emitted. */
 function mapper(): { map: TurnMapper; events: TurnEvent[] } {
@@ -104,4 +104,28 @@ test("summaries are one line of bounded length", () => {
   );
   assert.equal(summarize("x", { n: 1 }), "");
   assert.equal(summarize("exec", { command: "x".repeat(1_000) }).length, 200);
+});
+
+test("files that the answer names come back as lines at its end; addresses don't", () => {
+  const { map } = mapper();
+  map.agent({
+    stream: "assistant",
+    data: {
+      text: "Here",
+      delta: "Here",
+      itemId: "i1",
+      mediaUrls: ["/home/sandbox/a.png", "https://x.example/b"],
+    },
+  });
+  map.agent({
+    stream: "assistant",
+    data: { text: "Here", delta: "", itemId: "i1", mediaUrls: ["/home/sandbox/a.png"] },
+  });
+  const message = { content: [{ type: "text", text: "Here" }] };
+  assert.deepEqual(map.chat({ state: "final", message }), {
+    kind: "final",
+    text: "Here\n\nMEDIA:/home/sandbox/a.png",
+  });
+  assert.equal(withMedia("", ["file:///home/sandbox/c d.txt"]), "MEDIA:/home/sandbox/c d.txt");
+  assert.equal(withMedia("MEDIA:x", ["x"]), "MEDIA:x");
 });
