@@ -19,11 +19,27 @@ export const RUN_PROGRAMS = {
   setpriv: "util-linux",
   unshare: "util-linux",
 };
-/** What the tests need besides. */
-export const TEST_PROGRAMS = { git: "git", ps: "procps", ip: "iproute2", tmux: "tmux" };
+/** For the Docker driver: no bubblewrap; what the image is made of. Docker itself is the operator's to install. */
+export const DOCKER_PROGRAMS = {
+  "redis-server": "redis-server",
+  perl: "perl",
+  flock: "util-linux",
+  setpriv: "util-linux",
+  tar: "tar",
+  git: "git",
+  curl: "curl",
+};
+const DOCKERD = process.getuid?.() === 0 ? { dockerd: "docker.io" } : {};
+/** What the tests need besides: as root a Docker daemon too, which they start and end themselves. @type {Record<string, string>} */
+export const TEST_PROGRAMS = { git: "git", curl: "curl", ps: "procps", ip: "iproute2", tmux: "tmux", ...DOCKERD };
 
-/** Packages that would start a daemon. */
-const DAEMONS = ["redis-server", "squid", "tinyproxy"];
+/** Packages that would start a daemon, and the units that do. @type {Record<string, string[]>} */
+const DAEMONS = {
+  "redis-server": ["redis-server"],
+  squid: ["squid"],
+  tinyproxy: ["tinyproxy"],
+  "docker.io": ["docker.service", "docker.socket", "containerd.service"],
+};
 
 /** Folders of system programs that an ordinary user's PATH may lack. */
 const SYSTEM = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
@@ -105,7 +121,7 @@ async function install(packages, prefix) {
   const apt = [...prefix, ...(prefix.length ? setEnv : []), "apt-get", ...lock];
   /** @type {{ env: NodeJS.ProcessEnv, stdin: "inherit" | "ignore" }} */
   const options = { env, stdin: prefix.length ? "inherit" : "ignore" };
-  const daemons = DAEMONS.filter((name) => packages.includes(name));
+  const daemons = packages.flatMap((name) => DAEMONS[name] ?? []);
   const allow = daemons.length > 0 ? holdDaemons(prefix) : () => {};
   try {
     const command = [...apt, "install", "-y", "--no-install-recommends", ...packages];

@@ -4,7 +4,7 @@
  */
 
 import { join } from "node:path";
-import { ensurePrograms, RUN_PROGRAMS } from "./debian.mjs";
+import { DOCKER_PROGRAMS, ensurePrograms, RUN_PROGRAMS } from "./debian.mjs";
 import { ensureNpm } from "./npm.mjs";
 import { checkPlatform } from "./platform.mjs";
 import { entry, IS_CLONE, ROOT, requireNode } from "./project.mjs";
@@ -32,7 +32,9 @@ export async function launch(name, args) {
     if (setsUp) {
       const driver = optionOf(args, "--driver") ?? process.env["NEMOCLAW_DRIVER"] ?? "process";
       checkPlatform({ driver });
-      await ensurePrograms(RUN_PROGRAMS, { yes: args.includes("--yes") });
+      await ensurePrograms(driver === "docker" ? DOCKER_PROGRAMS : RUN_PROGRAMS, {
+        yes: args.includes("--yes"),
+      });
     }
     if (IS_CLONE) await ensureNpm({ dev: false });
     const command = { program: requireNode(), args: [entry(`cli/${name}`), ...args] };

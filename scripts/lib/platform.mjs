@@ -1,20 +1,22 @@
 /**
- * Can this machine run the process sandbox? Where it can't, the Docker driver is named as the way to go.
+ * Can this machine run sandboxes? Where the process sandbox can't be had, the Docker driver is named as the way to go.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { SetupError } from "./say.mjs";
 
 const DOCKER = [
-  "The process sandbox needs Linux with user namespaces. Elsewhere sandboxes are made by the Docker driver",
-  "(npm start -- --driver docker), which is not part of this release yet. Until then run it inside a Linux machine:",
+  "Where user namespaces can't be allowed, sandboxes are made by Docker:  npm start -- --driver docker",
+];
+const ELSEWHERE = [
+  "Sandboxes and their sockets are on this machine, so it must be Linux. Elsewhere run it inside a Linux machine:",
   "  macOS: Colima or another virtual machine; Windows: WSL2.",
 ];
 
 /** Throws unless the platform is one that we run on. @param {{ driver: string }} options */
 export function checkPlatform({ driver }) {
   if (process.platform !== "linux") {
-    throw new SetupError(`the process sandbox does not run on ${process.platform}`, DOCKER);
+    throw new SetupError(`this does not run on ${process.platform}`, ELSEWHERE);
   }
   if (process.arch !== "x64" && process.arch !== "arm64") {
     throw new SetupError(`processors of type ${process.arch} are not supported (x64 and arm64 are)`);

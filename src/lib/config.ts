@@ -31,6 +31,16 @@ const Config = z.strictObject({
       cgroup: z.string().optional(),
       /** Idle agents may be paged out to swap that is neither zram nor encrypted: their memory then lies on disk in the clear. */
       plainSwap: z.boolean().default(false),
+      /** For the Docker driver: the daemon's socket, and the image of sandboxes (default: made from this machine). */
+      docker: z
+        .strictObject({
+          socket: z.string().max(256).optional(),
+          image: z
+            .string()
+            .regex(/^[a-z0-9][a-z0-9._/-]{0,127}(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$/)
+            .optional(),
+        })
+        .prefault({}),
     })
     .prefault({}),
   /** Sandboxes that the operator onboarded, by name. What one doesn't say comes from `inference.default`. */
@@ -158,6 +168,10 @@ const OVERRIDES: Record<string, Override> = {
   BRIDGE_TELEGRAM_API_ROOT: { path: ["telegram", "apiRoot"] },
   BRIDGE_DISCORD_API: { path: ["discord", "apiRoot"] },
   NEMOCLAW_DRIVER: { path: ["sandbox", "driver"] },
+  // Docker's own variable first: ours wins.
+  DOCKER_HOST: { path: ["sandbox", "docker", "socket"] },
+  NEMOCLAW_DOCKER_SOCKET: { path: ["sandbox", "docker", "socket"] },
+  NEMOCLAW_DOCKER_IMAGE: { path: ["sandbox", "docker", "image"] },
   NEMOCLAW_CGROUP: { path: ["sandbox", "cgroup"] },
   NEMOCLAW_PROTECTIONS: { path: ["sandbox", "protections"] },
   NEMOCLAW_PROVIDER: { path: ["inference", "default", "provider"] },

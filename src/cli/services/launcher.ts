@@ -16,8 +16,10 @@ export const startLauncher: StartService = async (settings, logger) => {
     roles: { worker: users.worker.uid, gateway: users.gateway.uid, operator: users.launcher.uid },
     project: { node: dirname(dirname(runtime.node)), runtime: runtime.dir, guest: GUEST },
     bestEffort: config.sandbox.protections === "best_effort",
+    driver: config.sandbox.driver,
+    docker: config.sandbox.docker,
     cgroup: config.sandbox.cgroup,
     plainSwap: config.sandbox.plainSwap,
   });
-  return { facts: {}, drain: () => launcher.close() };
+  return { facts: { driver: config.sandbox.driver }, drain: () => launcher.close() };
 };

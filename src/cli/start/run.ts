@@ -17,13 +17,6 @@ import { NAMED, type StartOptions } from "./options.ts";
 
 /** Runs until the service has ended; ends the process. */
 export async function runStart(service: string | undefined, options: StartOptions): Promise<void> {
-  if (options.driver === "docker" || process.env["NEMOCLAW_DRIVER"] === "docker") {
-    throw new Fault({
-      code: "driver-missing",
-      message: "the Docker driver is not part of this release yet",
-      hint: "on Linux leave --driver out: the process driver needs no daemon",
-    });
-  }
   const home = options.home ?? homeFrom(process.env);
   if (service !== undefined) insistKnown(service);
   const running = service === undefined && !options.detach ? undefined : await runningStatus(home);

@@ -22,7 +22,7 @@ import { unreachable } from "./faults.ts";
 import { blockedAt, isRoot, makeDirectory, writeAtomic } from "./files.ts";
 import { etcFiles } from "./inside.ts";
 
-const SCRIPTS = ["stage.pl", "gate.pl", "selftest.pl"] as const;
+const SCRIPTS = ["stage.pl", "gate.pl", "dock.pl", "selftest.pl"] as const;
 const scriptText = (name: string) => readFileSync(new URL(`./inside/${name}`, import.meta.url));
 
 /** What differs between drivers in what a sandbox is told. */
@@ -54,12 +54,18 @@ export function writeConfig(dir: string, info: SandboxInfo, options: ConfigOptio
 
 /**
  * A directory that sandboxes can read: `dir` itself, or, where its parents are closed to other uids (a clone in /root),
- * a copy of `parts` of it below `copies`, made once per state of the original.
+ * a copy of `parts` of it below `copies`, made once per state of the original; `always` a copy, for those who can't see our
+ * files but only the home.
  */
-export function readableBySandboxes(dir: string, copies: string, parts: readonly string[]): string {
-  if (!isRoot) return dir;
-  const blocked = blockedAt(dir);
-  if (blocked === undefined) return dir;
+export function readableBySandboxes(
+  dir: string,
+  copies: string,
+  parts: readonly string[],
+  always = false,
+): string {
+  if (!isRoot && !always) return dir;
+  const blocked = always ? undefined : blockedAt(dir);
+  if (blocked === undefined && !always) return dir;
   const files = parts.flatMap((part) => [part, ...filesBelow(dir, part)]);
   const state = files.map((file) => [
     file,
@@ -73,7 +79,7 @@ export function readableBySandboxes(dir: string, copies: string, parts: readonly
   const copy = join(copies, `${basename(dir)}-${tag}`);
   if (!existsSync(copy)) {
     makeDirectory(copies, 0o755);
-    if (blockedAt(copies)) throw unreachable(dir, blocked);
+    if (blocked !== undefined && blockedAt(copies)) throw unreachable(dir, blocked);
     const temporary = `${copy}.tmp`;
     rmSync(temporary, { recursive: true, force: true });
     mkdirSync(temporary, { mode: 0o755 });

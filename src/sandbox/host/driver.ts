@@ -125,10 +125,14 @@ export class HostDriver implements SandboxDriver {
       this.homes.prepare(entry.info);
       await entry.cleaned;
       const booting = { ...entry.info, bootId: newId("b") };
-      const { ended } = await this.cage.start(booting, (pid, startTime) => {
+      const record = (pid: number, startTime: number) => {
         entry.oomKills = this.cage.oomKills(booting);
         entry.info = { ...booting, state: "running", pid, startTime };
         this.records.save(entry.info);
+      };
+      const { ended } = await this.cage.start(booting, record).catch((error: unknown) => {
+        if (entry.info.bootId === booting.bootId) this.settle(entry, "exit"); // recorded, but it came to nothing
+        throw error;
       });
       void ended.then(() => this.look(id));
       this.announce(id, entry.info);

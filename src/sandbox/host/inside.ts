@@ -14,6 +14,22 @@ export const INSIDE = {
 /** User and group inside, whatever they are on the host. */
 export const INSIDE_UID = 1000;
 
+/** Files of the host's /etc that programs inside need; none tells of the host's users or network. */
+export const HOST_ETC: readonly string[] = [
+  "alternatives",
+  "ca-certificates.conf",
+  "ld.so.cache",
+  "ld.so.conf",
+  "ld.so.conf.d",
+  "localtime",
+  "mime.types",
+  "protocols",
+  "services",
+  "ssl/certs",
+  "ssl/openssl.cnf",
+  "timezone",
+];
+
 /** Files of /etc that are ours, by name. `etc/` in the config directory holds them. */
 export function etcFiles(name: string, uid: number = INSIDE_UID): Record<string, string> {
   return {

@@ -18,6 +18,8 @@ export interface DriverOptions {
   owners?: { gateway: number; worker: number };
   /** process: control group that was delegated to this user, relative to the hierarchies' roots. */
   cgroup?: string | undefined;
+  /** docker: the daemon's socket (a path, or a URL as in DOCKER_HOST), and the image that sandboxes are made of. */
+  docker?: { socket?: string | undefined; image?: string | undefined };
   /** Park into swap that is neither zram nor encrypted. */
   plainSwap?: boolean;
   uidBase?: number;

@@ -11,7 +11,6 @@ import type { Layer } from "../driver.ts";
 import type { HostDriver } from "../host/driver.ts";
 import { makeDirectory, tryLock } from "../host/files.ts";
 import type { DriverOptions } from "../host/options.ts";
-import { openProcessDriver } from "../process/index.ts";
 import type { LauncherRole } from "./protocol.ts";
 import { LauncherServer } from "./server.ts";
 
@@ -19,6 +18,8 @@ import { LauncherServer } from "./server.ts";
 export interface LauncherOptions extends Omit<DriverOptions, "node" | "runtime" | "guest" | "owners"> {
   paths: Paths;
   logger: Logger;
+  /** How sandboxes are made. Default `process`. */
+  driver?: "process" | "docker";
   /** User of each role's process; all ours when we aren't root. */
   roles: Record<LauncherRole, number>;
   project: {
@@ -30,6 +31,12 @@ export interface LauncherOptions extends Omit<DriverOptions, "node" | "runtime" 
     guest: string;
   };
 }
+
+/** Each is loaded only where it is used: the process driver needs none of Docker's libraries. */
+const OPENERS = {
+  process: async () => (await import("../process/index.ts")).openProcessDriver,
+  docker: async () => (await import("../docker/index.ts")).openDockerDriver,
+};
 
 /** A launcher that serves. */
 export interface RunningLauncher {
@@ -47,7 +54,8 @@ export async function runLauncher(options: LauncherOptions): Promise<RunningLaun
   if (lock === undefined) {
     throw new Fault({ code: "launcher-running", message: `another launcher serves ${paths.home}` });
   }
-  const driver = await openProcessDriver({ paths, logger, owners: roles, ...project, ...rest });
+  const open = await OPENERS[options.driver ?? "process"]();
+  const driver = await open({ paths, logger, owners: roles, ...project, ...rest });
   const tested = await driver.selfTest();
   const layers = () => [...tested, parking(driver)];
   const server = new LauncherServer({ paths, logger, driver, layers, roles });

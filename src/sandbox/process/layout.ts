@@ -3,7 +3,7 @@
  * Must stay a list of what is given: nothing of the host is visible that is not named here.
  */
 
-import { etcFiles, INSIDE, INSIDE_UID } from "../host/inside.ts";
+import { etcFiles, HOST_ETC, INSIDE, INSIDE_UID } from "../host/inside.ts";
 
 /** File descriptors that bubblewrap is started with. `gate` and `lock` reach PID 1 (gate.pl closes the first). */
 export const FD = { gate: 3, lock: 4, args: 5, seccomp: 6, info: 7 } as const;
@@ -24,22 +24,6 @@ export interface LayoutParts {
   system: Readonly<Record<string, string>>;
 }
 
-/** Files of the host's /etc that programs inside need; none tells of the host's users or network. */
-const ETC = [
-  "alternatives",
-  "ca-certificates.conf",
-  "ld.so.cache",
-  "ld.so.conf",
-  "ld.so.conf.d",
-  "localtime",
-  "mime.types",
-  "protocols",
-  "services",
-  "ssl/certs",
-  "ssl/openssl.cnf",
-  "timezone",
-];
-
 /** The arguments, for `--args`; the program comes after them on the command line. */
 export function bwrapArguments(parts: LayoutParts): string[] {
   const ro = (from: string, to: string) => ["--ro-bind", from, to];
@@ -57,7 +41,7 @@ export function bwrapArguments(parts: LayoutParts): string[] {
       target === "directory" ? ro(`/${dir}`, `/${dir}`) : ["--symlink", target, `/${dir}`],
     ),
     ...["--perms", "0755", "--dir", "/etc"],
-    ...ETC.flatMap((file) => ["--ro-bind-try", `/etc/${file}`, `/etc/${file}`]),
+    ...HOST_ETC.flatMap((file) => ["--ro-bind-try", `/etc/${file}`, `/etc/${file}`]),
     ...["--symlink", "../usr/lib/os-release", "/etc/os-release"],
     ...Object.keys(etcFiles(parts.name)).flatMap((file) => ro(`${parts.config}/etc/${file}`, `/etc/${file}`)),
     ...["--proc", "/proc", "--dev", "/dev", ...tmpfs("/dev/shm"), "--remount-ro", "/dev", ...tmpfs("/tmp")],

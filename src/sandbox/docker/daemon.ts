@@ -1,0 +1,91 @@
+/**
+ * The connection to the Docker daemon: where its socket is, whether the engine will do, and calls whose failures are
+ * Faults. Docker's socket is root: only the launcher's process ever opens it.
+ */
+import Docker from "dockerode";
+import type { Fault } from "../../lib/errors.ts";
+import { daemonFault, remoteDaemon, statusOf, unsuitableDaemon } from "./faults.ts";
+
+/** Docker 20.10. Older ones lack private control group namespaces and errno in seccomp profiles. */
+const MIN_API = "1.41";
+const DEFAULT_SOCKET = "/var/run/docker.sock";
+
+/** What of `docker info` matters here. */
+export interface Engine {
+  version: string;
+  cgroups: "1" | "2";
+  /** The daemon maps users of containers: ours ask for the host's. */
+  remapsUsers: boolean;
+  liveRestore: boolean;
+}
+
+/** The socket's path from what was configured (a path, or a URL as in DOCKER_HOST). @throws Fault `docker-remote` */
+export function socketPath(configured: string | undefined): string {
+  const path = configured?.replace(/^unix:\/\//, "") || DEFAULT_SOCKET;
+  if (!path.startsWith("/")) throw remoteDaemon(path);
+  return path;
+}
+
+/** See the file's header. */
+export class Daemon {
+  readonly socket: string;
+  readonly docker: Docker;
+
+  constructor(socket: string) {
+    this.socket = socket;
+    this.docker = new Docker({ socketPath: socket, version: `v${MIN_API}` });
+  }
+
+  /** Asks the engine what it is. @throws Fault `docker-…` when it is away, closed to us, or will not do. */
+  async inspect(): Promise<Engine> {
+    const version = await this.do("say its version", (docker) => docker.version());
+    const [, minor = 0] = version.ApiVersion.split(".").map(Number);
+    if (minor < Number(MIN_API.split(".")[1])) {
+      throw this.unsuitable(
+        `is version ${version.Version}, which is too old`,
+        "Docker 20.10 or later is needed",
+      );
+    }
+    if (version.Os !== "linux")
+      throw this.unsuitable(`runs ${version.Os} containers`, "it must run Linux containers");
+    const info = await this.do("describe itself", (docker) => docker.info());
+    const security = (info.SecurityOptions as string[] | null) ?? [];
+    const has = (name: string) => security.some((option) => option.includes(`name=${name}`));
+    if (has("rootless")) {
+      throw this.unsuitable(
+        "is rootless: it maps users, so sandboxes can't own their files and sockets",
+        "use a daemon that runs as root, or --driver process, which needs no root at all",
+      );
+    }
+    if (!has("seccomp")) throw this.unsuitable("has no seccomp", "a kernel with CONFIG_SECCOMP_FILTER");
+    return {
+      version: version.Version,
+      cgroups: info.CgroupVersion === "2" ? "2" : "1",
+      remapsUsers: has("userns"),
+      liveRestore: info.LiveRestoreEnabled === true,
+    };
+  }
+
+  /** One call. `what` completes "Docker could not …". */
+  async do<T>(what: string, call: (docker: Docker) => Promise<T>): Promise<T> {
+    try {
+      return await call(this.docker);
+    } catch (error) {
+      throw daemonFault(error, this.socket, what);
+    }
+  }
+
+  /** The same, undefined when the daemon knows no such thing. */
+  async find<T>(what: string, call: (docker: Docker) => Promise<T>): Promise<T | undefined> {
+    try {
+      return await call(this.docker);
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw daemonFault(error, this.socket, what);
+    }
+  }
+
+  private unsuitable(why: string, hint: string): Fault {
+    return unsuitableDaemon(this.socket, why, hint);
+  }
+}

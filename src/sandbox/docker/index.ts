@@ -1,0 +1,2 @@
+/** The Docker driver's public face. */
+export { openDockerDriver } from "./open.ts";

@@ -1,0 +1,40 @@
+/** Opens the Docker driver: finds the daemon, checks it, sees to the image. Faults name what is missing. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { readableBySandboxes } from "../host/config.ts";
+import { HostDriver } from "../host/driver.ts";
+import { incomplete } from "../host/faults.ts";
+import { Homes } from "../host/homes.ts";
+import type { DriverOptions } from "../host/options.ts";
+import { type Arch, dockerProfile, SANDBOX_RULES } from "../seccomp/index.ts";
+import { DockerCage, tagOf } from "./cage.ts";
+import { Daemon, socketPath } from "./daemon.ts";
+import { dockerWork } from "./home-work.ts";
+import { defaultImage, ensureImage } from "./image.ts";
+
+/** Measuring a home takes a container where we aren't root: less often. */
+const DISK_MS = 10_000;
+
+/** Adopts what runs and starts watching. */
+export async function openDockerDriver(options: DriverOptions): Promise<HostDriver> {
+  const node = join(options.node, "bin/node");
+  for (const path of [node, join(options.guest, "init.pl"), options.runtime]) {
+    if (!existsSync(path)) throw incomplete(path);
+  }
+  const { paths, owners, uidBase, logger } = options;
+  const daemon = new Daemon(socketPath(options.docker?.socket));
+  const engine = await daemon.inspect();
+  const image = options.docker?.image ?? defaultImage();
+  await ensureImage(daemon, image, node, logger);
+  const seccomp = JSON.stringify(dockerProfile(SANDBOX_RULES, process.arch as Arch));
+  const work = dockerWork({ daemon, image, tag: tagOf(paths), seccomp });
+  const homes = new Homes({ paths, logger, work, owners, uidBase });
+  const guest = readableBySandboxes(options.guest, join(paths.home, "lib"), ["."], true);
+  const { runtime, bestEffort } = options;
+  return HostDriver.open({
+    ...{ paths, logger, homes, plainSwap: options.plainSwap ?? false },
+    cage: new DockerCage({ paths, logger, daemon, engine, image, runtime, guest, bestEffort, seccomp }),
+    watchMs: options.watchMs ?? 500,
+    diskMs: options.diskMs ?? DISK_MS,
+  });
+}
