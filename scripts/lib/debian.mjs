@@ -31,7 +31,14 @@ export const DOCKER_PROGRAMS = {
 };
 const DOCKERD = process.getuid?.() === 0 ? { dockerd: "docker.io" } : {};
 /** What the tests need besides: as root a Docker daemon too, which they start and end themselves. @type {Record<string, string>} */
-export const TEST_PROGRAMS = { git: "git", curl: "curl", ps: "procps", ip: "iproute2", tmux: "tmux", ...DOCKERD };
+export const TEST_PROGRAMS = {
+  git: "git",
+  curl: "curl",
+  ps: "procps",
+  ip: "iproute2",
+  tmux: "tmux",
+  ...DOCKERD,
+};
 
 /** Packages that would start a daemon, and the units that do. @type {Record<string, string[]>} */
 const DAEMONS = {
