@@ -10,7 +10,7 @@ import { noImage } from "./faults.ts";
 import { hostRootFs } from "./root-fs.ts";
 
 /** Raised when what an image holds changes. */
-const RECIPE = 1;
+const RECIPE = 2;
 
 /** An image, as Docker knows it. */
 export interface ImageInfo {

@@ -5,6 +5,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   lstatSync,
@@ -87,7 +88,7 @@ export async function hostRootFs(node: string): Promise<RootFs> {
   const close = () => rmSync(staging, { recursive: true, force: true });
   try {
     stage(staging, node);
-    const common = ["--create", "--owner=0", "--group=0", "--numeric-owner", "--mode=a-s,go-w", "--null"];
+    const common = ["--create", "--owner=0", "--group=0", "--numeric-owner", "--mode=ug-s,go+rX", "--null"];
     const host = ["--no-recursion", "--directory=/", "--files-from=-"];
     const own = ["--recursion", `--directory=${staging}`, "."];
     const tar = spawn("/usr/bin/tar", [...common, ...host, ...own], {
@@ -203,6 +204,8 @@ function stage(root: string, node: string): void {
     "var/tmp",
   ])
     mkdirSync(at(dir), { recursive: true, mode: 0o755 });
+  // Docker gives a tmpfs the mode of what lies below it.
+  for (const dir of ["tmp", "var/tmp"]) chmodSync(at(dir), 0o1777);
   copyFileSync(node, at("opt/node/bin/node"));
   for (const name of LINKS) {
     const found = lstatSync(`/${name}`, { throwIfNoEntry: false });

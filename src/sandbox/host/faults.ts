@@ -38,3 +38,13 @@ export function incomplete(path: string): Fault {
 export function parkUnsupported(why: string): Fault {
   return new Fault({ code: "sandbox-park-unsupported", message: `parking is not possible: ${why}` });
 }
+
+/** A sandbox was started, but what should have probed it didn't run. */
+export function noSelfTest(output: string): Fault {
+  const said = output.trim().split("\n").at(-1)?.slice(0, 400);
+  return new Fault({
+    code: "sandbox-no-self-test",
+    message: `the self-test's sandbox ended without a result: ${said || "it said nothing"}`,
+    hint: "nemoclaw debug shows the launcher's log",
+  });
+}

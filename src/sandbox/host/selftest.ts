@@ -7,6 +7,7 @@ import { newId } from "../../lib/ids.ts";
 import type { Paths } from "../../lib/paths.ts";
 import { type Layer, Limits, type SandboxInfo } from "../driver.ts";
 import type { Cage } from "./cage.ts";
+import { noSelfTest } from "./faults.ts";
 import { isRoot } from "./files.ts";
 import { type Homes, logFile } from "./homes.ts";
 import { INSIDE } from "./inside.ts";
@@ -56,8 +57,10 @@ export async function runSelfTest(host: SelfTestHost): Promise<Layer[]> {
       () => "",
       (error: Error) => error.message,
     );
+    const output = readFileSync(logFile(paths, SELF), "utf8");
+    if (!/^NoNewPrivs /m.test(output)) throw noSelfTest(output);
     return judgeEvidence({
-      output: readFileSync(logFile(paths, SELF), "utf8"),
+      output,
       hostNamespaces: Object.fromEntries(
         cage.namespaces.map((name) => [name, readlinkSync(`/proc/self/ns/${name}`)]),
       ),
