@@ -1,6 +1,6 @@
 /**
  * Real launchers and sandboxes for tests: own home under a short path, own uid range, a small guest that runs what
- * the test asks for (`process/guest`). Everything is ended by pid; nothing that a test didn't start is touched.
+ * the test asks for (`guest-program`). Everything is ended by pid; nothing that a test didn't start is touched.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -50,14 +50,15 @@ export class Host {
   private readonly cgroup: string | undefined;
   private readonly ids = new Set<string>();
 
-  constructor(as: RunAs, overrides: Partial<LauncherOptions> = {}, delegation = true) {
+  /** `home`: one that another host of this test has made. */
+  constructor(as: RunAs, overrides: Partial<LauncherOptions> = {}, delegation = true, home?: string) {
     this.as = as;
     this.overrides = overrides;
     this.uid = as === "root" || !isRoot ? (process.getuid?.() ?? 0) : ORDINARY_UID;
-    this.home = mkdtempSync("/tmp/nc");
+    this.home = home ?? mkdtempSync("/tmp/nc");
     mkdirSync(join(this.home, "runtime", "test"), { recursive: true });
-    this.cgroup =
-      as === "user" && isRoot ? (delegation ? this.delegate() : undefined) : process.env["NEMOCLAW_CGROUP"];
+    const delegates = as === "user" && isRoot && overrides.driver !== "docker";
+    this.cgroup = delegates ? (delegation ? this.delegate() : undefined) : process.env["NEMOCLAW_CGROUP"];
     for (const dir of ["", "runtime", "runtime/test"]) chownSync(join(this.home, dir), this.uid, this.uid);
     this.client = new LauncherClient({ socket: this.paths.launcher.operatorSocket });
   }
@@ -86,7 +87,7 @@ export class Host {
       project: {
         node: NODE_PACKAGE,
         runtime: join(this.home, "runtime", "test"),
-        guest: here("process/guest"),
+        guest: here("guest-program"),
       },
       ...{ uidBase: 1_950_100_000, diskMs: 1_000, ...(this.cgroup ? { cgroup: this.cgroup } : {}) },
       ...this.overrides,

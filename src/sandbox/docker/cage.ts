@@ -99,8 +99,8 @@ export class DockerCage implements Cage {
       etc: DOCKER_ETC,
     });
     const log = logFile(paths, info.id);
-    ownedFile(log, info.uid, 0o600, constants.O_TRUNC);
-    ownedFile(user.lock, info.uid, 0o440);
+    ownedFile(log, { owner: info.uid, group: info.uid }, 0o600, constants.O_TRUNC);
+    ownedFile(user.lock, { owner: 0, group: info.uid }, 0o640);
     this.requireFree(user.lock, lockWaitSeconds);
     const name = this.nameOf(info.id);
     await this.remove(name);
@@ -249,9 +249,9 @@ export class DockerCage implements Cage {
 }
 
 /** A file of the host that the sandbox's user may open, by a mount of its own. */
-function ownedFile(path: string, uid: number, mode: number, flags = 0): void {
+function ownedFile(path: string, ids: { owner: number; group: number }, mode: number, flags = 0): void {
   closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | flags, 0o600));
-  if (isRoot) chownSync(path, mode & 0o200 ? uid : 0, uid);
+  if (isRoot) chownSync(path, ids.owner, ids.group);
   chmodSync(path, mode);
 }
 

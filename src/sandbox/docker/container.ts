@@ -96,6 +96,8 @@ export function sandboxContainer(parts: ContainerParts): ContainerCreateOptions 
     AttachStdout: false,
     AttachStderr: false,
     NetworkDisabled: true,
+    // A daemon that ends gives PID 1 this many seconds after SIGTERM.
+    StopTimeout: 5,
     HostConfig: {
       NetworkMode: "none",
       IpcMode: "private",

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { pidInside, processState, processTree } from "./proc.ts";
+import { guestOf, processState, processTree } from "./proc.ts";
 
 /** Swap below this counts as short: a warm agent holds about a gigabyte. */
 const MIN_FREE_SWAP = 1 << 30;
@@ -73,9 +73,10 @@ export function thaw(pid: number): void {
   for (const each of processTree(pid).reverse()) kill(each, "SIGCONT");
 }
 
-/** Kills everything but PID 1 and the guest, its first child (pids 1 and 2 as the sandbox counts). */
+/** Kills everything but PID 1 and the guest. */
 export function killAgentProcesses(pid: number): void {
-  signalTree(pid, "SIGKILL", (each) => pidInside(each) > 2);
+  const guest = guestOf(pid);
+  signalTree(pid, "SIGKILL", (each) => each !== pid && each !== guest);
 }
 
 function signalTree(root: number, signal: NodeJS.Signals, wanted: (pid: number) => boolean): void {

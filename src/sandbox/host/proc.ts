@@ -58,6 +58,34 @@ export function processTree(root: number): number[] {
   return tree;
 }
 
+/**
+ * The guest: the first child of PID 1, whatever its number (a container's run-time uses up a few). Orphans become children
+ * of PID 1 too, but began later. Undefined when there is none.
+ */
+export function guestOf(init: number): number | undefined {
+  try {
+    const children = readFileSync(`/proc/${init}/task/${init}/children`, "latin1"); // in the order in which they came
+    const first = Number(/^\d+/.exec(children)?.[0]);
+    return first || undefined;
+  } catch {
+    return firstChild(init);
+  }
+}
+
+/** The same where the kernel doesn't list children (CONFIG_PROC_CHILDREN). */
+function firstChild(init: number): number | undefined {
+  let first: { pid: number; startTime: number } | undefined;
+  for (const name of readdirSync("/proc")) {
+    const pid = Number(name);
+    const found = Number.isInteger(pid) ? stat(pid) : undefined;
+    if (found?.ppid !== init || found.state === "Z") continue;
+    const { startTime } = found;
+    if (!first || startTime < first.startTime || (startTime === first.startTime && pid < first.pid))
+      first = { pid, startTime };
+  }
+  return first?.pid;
+}
+
 /** The pid by which a process knows itself inside its own PID namespace. */
 export function pidInside(pid: number): number {
   try {

@@ -3,9 +3,9 @@
  * from outside and read again before it is said. Attribution, not a boundary. Must never look at processes of another
  * sandbox, name a program when in doubt, or let one sandbox keep the launcher busy.
  */
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
 import type { SandboxId, SandboxInfo } from "../driver.ts";
-import { isAlive, parentOf, pidInside, processState, processTree, startTimeOf } from "./proc.ts";
+import { guestOf, isAlive, parentOf, processState, processTree, startTimeOf } from "./proc.ts";
 import { findInode } from "./socket-table.ts";
 
 /** How much is looked at for one answer: bytes of a table, links of file descriptors. */
@@ -90,7 +90,7 @@ function findOwner(info: SandboxInfo, port: number, listed: ProcessLister): Owne
   if (owners === undefined || owners.length === 0) return UNKNOWN;
   const [owner] = owners;
   if (!owner || owners.length > 1) return { kind: "several" };
-  if (!(pidInside(owner.pid) > 2)) return UNKNOWN; // PID 1, the guest, or gone
+  if (owner.pid === info.pid) return UNKNOWN;
   const startTime = startTimeOf(owner.pid);
   const path = executable(owner.pid);
   // Once more: its socket, its program, the process and the sandbox are still the same.
@@ -131,17 +131,6 @@ function processesOf(info: SandboxInfo, listed: ProcessLister): number[] {
   const group = listed(info.id);
   const outside = new Set([group && parentOf(info.pid), guestOf(info.pid)]);
   return (group ?? processTree(info.pid)).filter((pid) => !outside.has(pid));
-}
-
-/** PID 1's first child; undefined where the kernel doesn't list children. */
-function guestOf(init: number): number | undefined {
-  try {
-    const children = readFileSync(`/proc/${init}/task/${init}/children`, "latin1");
-    const first = Number(/^\d+/.exec(children)?.[0]);
-    return pidInside(first) === 2 ? first : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Processes that hold the socket, at most two; undefined when somebody couldn't be looked at, or there is too much. */

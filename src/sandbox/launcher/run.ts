@@ -56,7 +56,11 @@ export async function runLauncher(options: LauncherOptions): Promise<RunningLaun
   }
   const open = await OPENERS[options.driver ?? "process"]();
   const driver = await open({ paths, logger, owners: roles, ...project, ...rest });
-  const tested = await driver.selfTest();
+  const tested = await driver.selfTest().catch((error: unknown) => {
+    driver.close();
+    closeSync(lock);
+    throw error;
+  });
   const layers = () => [...tested, parking(driver)];
   const server = new LauncherServer({ paths, logger, driver, layers, roles });
   await server.listen();

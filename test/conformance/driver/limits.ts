@@ -1,4 +1,4 @@
-/** Limits of real sandboxes: one that goes too far hurts nobody else, and says why it stopped. */
+/** Limits of real sandboxes, the same for every driver: one that goes too far hurts nobody else, and says why it stopped. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -6,13 +6,16 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { SandboxInfo } from "../../../src/sandbox/driver.ts";
 import { freeze, thaw } from "../../../src/sandbox/host/park.ts";
-import { Host, isRoot, RUN_AS, until } from "../harness.ts";
+import { type Host, isRoot, until } from "../../sandbox/harness.ts";
+import type { Stage } from "./stages.ts";
 
 const PROBE = ["/usr/bin/perl", "/opt/nemoclaw/guest/probe.pl"];
 const size = (file: string) => (existsSync(file) ? statSync(file).size : 0);
 
-for (const as of RUN_AS) {
-  describe(`limits, service run as ${as}`, () => {
+/** All limits over one driver. */
+export function limitsSuite(stage: Stage): void {
+  const { as } = stage;
+  describe(`limits, ${stage.name}`, () => {
     let host: Host;
     let hog: SandboxInfo;
     let neighbour: SandboxInfo;
@@ -20,7 +23,7 @@ for (const as of RUN_AS) {
     const limited = () => host.layers.find((layer) => layer.name === "memory-cap")?.active === true;
 
     before(async () => {
-      host = new Host(as);
+      host = await stage.host();
       await host.start();
       hog = await host.sandbox("a", { memoryBytes: 96 << 20, pids: 32, diskBytes: 24 << 20, inodes: 400 });
       neighbour = await host.sandbox("b");
