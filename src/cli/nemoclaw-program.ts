@@ -9,6 +9,7 @@ import { backupCommand, restoreCommand, uninstallCommand } from "./commands/back
 import { credentialsCommand } from "./commands/credentials.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { groupsCommand } from "./commands/groups.ts";
+import { imageCommand } from "./commands/image.ts";
 import { inferenceCommand } from "./commands/inference.ts";
 import { listCommand, useCommand } from "./commands/list.ts";
 import { logsCommand } from "./commands/logs.ts";
@@ -76,6 +77,7 @@ The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a u
     rulesCommand(),
     credentialsCommand(askGateway),
     inferenceCommand(),
+    imageCommand(),
     queueCommand(),
     usageCommand(),
     usersCommand(),

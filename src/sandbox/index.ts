@@ -9,6 +9,7 @@ export {
   type RuntimeState,
   resolveBlueprint,
 } from "./blueprint/index.ts";
+export { agentImage } from "./docker/image-name.ts";
 export {
   AgentSpec,
   type Layer,
@@ -44,3 +45,12 @@ export {
   runLauncher,
 } from "./launcher/index.ts";
 export { type HostLimits, hostLimits } from "./process/index.ts";
+
+/** Assembles the image of Docker's sandboxes from this machine's packages. @throws Fault `docker-…` */
+export async function buildAgentImage(
+  socket: string | undefined,
+  name: string,
+  node: string,
+): Promise<{ name: string; bytes: number }> {
+  return (await import("./docker/index.ts")).buildImage(socket, name, node);
+}

@@ -7,20 +7,13 @@ import type { Readable } from "node:stream";
 import type { Logger } from "../../lib/logging.ts";
 import type { Daemon } from "./daemon.ts";
 import { noImage } from "./faults.ts";
+import { RECIPE } from "./image-name.ts";
 import { hostRootFs } from "./root-fs.ts";
-
-/** Raised when what an image holds changes. */
-const RECIPE = 2;
 
 /** An image, as Docker knows it. */
 export interface ImageInfo {
   name: string;
   bytes: number;
-}
-
-/** The image's name where none is configured. It carries Node's version: another Node is another image. */
-export function defaultImage(nodeVersion: string = process.version): string {
-  return `nemoclaw-agent:node-${nodeVersion.replace(/^v/, "")}-r${RECIPE}`;
 }
 
 /** The image if it is there. */

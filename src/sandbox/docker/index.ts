@@ -1,2 +1,2 @@
-/** The Docker driver's public face. */
-export { openDockerDriver } from "./open.ts";
+/** The Docker driver's public face. Loads Docker's libraries: import it only where they are used. */
+export { buildImage, openDockerDriver } from "./open.ts";

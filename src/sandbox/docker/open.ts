@@ -10,7 +10,8 @@ import { type Arch, dockerProfile, SANDBOX_RULES } from "../seccomp/index.ts";
 import { DockerCage, tagOf } from "./cage.ts";
 import { Daemon, socketPath } from "./daemon.ts";
 import { dockerWork } from "./home-work.ts";
-import { defaultImage, ensureImage } from "./image.ts";
+import { buildFromHost, ensureImage, type ImageInfo } from "./image.ts";
+import { agentImage } from "./image-name.ts";
 
 /** Measuring a home takes a container where we aren't root: less often. */
 const DISK_MS = 10_000;
@@ -24,7 +25,7 @@ export async function openDockerDriver(options: DriverOptions): Promise<HostDriv
   const { paths, owners, uidBase, logger } = options;
   const daemon = new Daemon(socketPath(options.docker?.socket));
   const engine = await daemon.inspect();
-  const image = options.docker?.image ?? defaultImage();
+  const image = options.docker?.image ?? agentImage();
   await ensureImage(daemon, image, node, logger);
   const seccomp = JSON.stringify(dockerProfile(SANDBOX_RULES, process.arch as Arch));
   const work = dockerWork({ daemon, image, tag: tagOf(paths), seccomp });
@@ -37,4 +38,11 @@ export async function openDockerDriver(options: DriverOptions): Promise<HostDriv
     watchMs: options.watchMs ?? 500,
     diskMs: options.diskMs ?? DISK_MS,
   });
+}
+
+/** Assembles the image from this machine, for an operator who asks for it. @throws Fault `docker-…` */
+export async function buildImage(socket: string | undefined, name: string, node: string): Promise<ImageInfo> {
+  const daemon = new Daemon(socketPath(socket));
+  await daemon.inspect();
+  return buildFromHost(daemon, name, node);
 }

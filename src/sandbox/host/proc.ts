@@ -86,16 +86,6 @@ function firstChild(init: number): number | undefined {
   return first?.pid;
 }
 
-/** The pid by which a process knows itself inside its own PID namespace. */
-export function pidInside(pid: number): number {
-  try {
-    const line = /^NSpid:\s*(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "";
-    return Number(line.split(/\s+/).at(-1));
-  } catch {
-    return Number.NaN;
-  }
-}
-
 /** One-letter state (`R`, `S`, `T`…), empty when gone. */
 export function processState(pid: number): string {
   return stat(pid)?.state ?? "";

@@ -1,0 +1,47 @@
+/** `nemoclaw image`: the image that Docker's sandboxes are made of. Uses Docker with the operator's own rights. */
+import { Command, Option } from "commander";
+import { agentImage, buildAgentImage } from "../../sandbox/index.ts";
+import { say } from "../io.ts";
+
+interface ImageOptions {
+  socket?: string;
+  json?: boolean;
+}
+
+/** The command. */
+export function imageCommand(): Command {
+  const command = new Command("image").description(
+    "the image of sandboxes that Docker makes (docs/docker.md)",
+  );
+  command
+    .command("name")
+    .description("print the image's name: agent image and Node's version")
+    .action(() => console.log(agentImage()));
+  command
+    .command("build")
+    .description("assemble the image from this machine's Debian packages; nothing is downloaded")
+    .addOption(
+      new Option("--from-host", "from this machine's packages (the only way here; elsewhere: docker build)"),
+    )
+    .option(
+      "--socket <path>",
+      "Docker's socket (default: NEMOCLAW_DOCKER_SOCKET, DOCKER_HOST, /var/run/docker.sock)",
+    )
+    .option("--json", "as one JSON object")
+    .action(async ({ socket, json }: ImageOptions) => {
+      const { NEMOCLAW_DOCKER_SOCKET, DOCKER_HOST, NEMOCLAW_DOCKER_IMAGE } = process.env;
+      const name = NEMOCLAW_DOCKER_IMAGE || agentImage();
+      const began = performance.now();
+      say(`· assembling ${name} from this machine's packages …`);
+      const node = process.execPath;
+      const made = await buildAgentImage(
+        socket ?? (NEMOCLAW_DOCKER_SOCKET || DOCKER_HOST || undefined),
+        name,
+        node,
+      );
+      const seconds = Math.round((performance.now() - began) / 100) / 10;
+      if (json) console.log(JSON.stringify({ ...made, seconds }));
+      else console.log(`${made.name}  ${Math.round(made.bytes / 1e6)} MB  (${seconds} s)`);
+    });
+  return command;
+}
