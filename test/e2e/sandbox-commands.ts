@@ -1,6 +1,6 @@
 /** `openshell sandbox …` as a user types it, against a running service: from making a sandbox to deleting it. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "../helpers/command.ts";
 import { startTerminal } from "../helpers/tmux.ts";
@@ -55,6 +55,10 @@ export async function playSandboxes(home: string, facts: Record<string, number>)
   );
   assert.equal(exec.out, "hello\n");
   await openshell(["sandbox", "exec", "research", "--no-tty", "--timeout", "1", "--", "sleep", "30"], 124);
+
+  await openshell(["sandbox", "upload", "research", join(home, "own.yaml"), "workspace/"]);
+  await openshell(["sandbox", "download", "research", "workspace/own.yaml", join(home, "back.yaml")]);
+  assert.equal(readFileSync(join(home, "back.yaml"), "utf8"), readFileSync(join(home, "own.yaml"), "utf8"));
 
   const bin = join(import.meta.dirname, "..", "..", "bin", "openshell");
   const shell = startTerminal([process.execPath, bin, "sandbox", "connect", "research"], {

@@ -5,6 +5,7 @@ import type { HomeOption } from "../../policy/target.ts";
 import { phaseTable, sandboxText } from "../../sandbox/phases.ts";
 import { policyTextOf, shownSandbox, shownSandboxes } from "../../sandbox/shown.ts";
 import type { CreateOptions } from "./sandbox-create.ts";
+import { downloadCommand, uploadCommand } from "./sandbox-files.ts";
 import { connectCommand, deleteCommand, execCommand, startCommand, stopCommand } from "./sandbox-run.ts";
 
 interface ListOptions extends HomeOption {
@@ -38,6 +39,7 @@ Examples:
   openshell sandbox create --name research --provider defapi --model claude-sonnet-4.5
   openshell sandbox exec my-agent -- ls -la workspace
   openshell sandbox connect my-agent
+  openshell sandbox upload my-agent report.csv workspace/
   openshell sandbox stop my-agent
 
 Exit codes: 0 done · 1 failed · 2 wrong usage · 3 not running · of exec: the program's own, 124 not in time`,
@@ -49,6 +51,8 @@ Exit codes: 0 done · 1 failed · 2 wrong usage · 3 not running · of exec: the
     get("inspect"),
     connectCommand(),
     execCommand(),
+    uploadCommand(),
+    downloadCommand(),
     stopCommand(),
     startCommand(),
     deleteCommand(),

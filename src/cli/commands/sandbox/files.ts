@@ -25,14 +25,24 @@ Examples:
   nemoclaw ${name} upload src workspace/
   nemoclaw ${name} upload notes.txt workspace/today.txt`,
     )
-    .action(async (local: string, destination: string | undefined, options: HomeOption) => {
-      const sandbox = reach(name, options);
-      const { isRemoteDirectory, upload } = await import("../../sandbox/transfer.ts");
-      const named = destination === undefined ? undefined : remotePath(destination);
-      const directory = named !== undefined && (await isRemoteDirectory(sandbox, named));
-      const target = uploadTarget(destination, basename(resolve(local)), directory);
-      report(await upload(sandbox, local, target), `~/${target}`);
-    });
+    .action((local: string, destination: string | undefined, options: HomeOption) =>
+      uploadTo(name, local, destination, options),
+    );
+}
+
+/** Copies into a sandbox and says what came of it. */
+export async function uploadTo(
+  name: string,
+  local: string,
+  destination: string | undefined,
+  options: HomeOption,
+): Promise<void> {
+  const sandbox = reach(name, options);
+  const { isRemoteDirectory, upload } = await import("../../sandbox/transfer.ts");
+  const named = destination === undefined ? undefined : remotePath(destination);
+  const directory = named !== undefined && (await isRemoteDirectory(sandbox, named));
+  const target = uploadTarget(destination, basename(resolve(local)), directory);
+  report(await upload(sandbox, local, target), `~/${target}`);
 }
 
 /** `download`. */
@@ -49,17 +59,27 @@ Examples:
   nemoclaw ${name} download workspace/report.pdf
   nemoclaw ${name} download workspace ./backup`,
     )
-    .action(async (path: string, destination: string | undefined, options: HomeOption) => {
-      const sandbox = reach(name, options);
-      const { download } = await import("../../sandbox/transfer.ts");
-      const { statSync } = await import("node:fs");
-      const remote = remotePath(path);
-      const own = remote === "" ? sandbox.name : posix.basename(remote);
-      const at = resolve(destination ?? ".");
-      const into = statSync(at, { throwIfNoEntry: false })?.isDirectory() || destination?.endsWith("/");
-      const local = into ? join(at, own) : at;
-      report(await download(sandbox, remote, local), local);
-    });
+    .action((path: string, destination: string | undefined, options: HomeOption) =>
+      downloadFrom(name, path, destination, options),
+    );
+}
+
+/** Copies out of a sandbox and says what came of it. */
+export async function downloadFrom(
+  name: string,
+  path: string,
+  destination: string | undefined,
+  options: HomeOption,
+): Promise<void> {
+  const sandbox = reach(name, options);
+  const { download } = await import("../../sandbox/transfer.ts");
+  const { statSync } = await import("node:fs");
+  const remote = remotePath(path);
+  const own = remote === "" ? sandbox.name : posix.basename(remote);
+  const at = resolve(destination ?? ".");
+  const into = statSync(at, { throwIfNoEntry: false })?.isDirectory() || destination?.endsWith("/");
+  const local = into ? join(at, own) : at;
+  report(await download(sandbox, remote, local), local);
 }
 
 function report({ files, bytes, left }: Moved, where: string): void {
