@@ -51,7 +51,11 @@ function draw(count: number, seed: number): Point[] {
   });
 }
 
+/** What a point comes to that had no outcome in time. */
+const LOST = { finals: 0, strays: [] as string[], turns: 0, killed: true, whole: false };
+
 interface Row extends Point {
+  error?: string;
   finals: number;
   strays: string[];
   turns: number;
@@ -72,7 +76,12 @@ function bridgeKilled(name: "telegram" | "discord", open: () => Promise<Platform
       worker = tinyWorker(store, script);
       const queue = points.entries();
       const runner = async () => {
-        for (const [index, point] of queue) rows[index] = await runPoint(await open(), point, index);
+        for (const [index, point] of queue)
+          rows[index] = await runPoint(await open(), point, index).catch((error) => ({
+            ...point,
+            ...LOST,
+            error: String(error),
+          }));
       };
       await Promise.all(Array.from({ length: AT_ONCE }, runner));
     });
@@ -120,13 +129,13 @@ function bridgeKilled(name: "telegram" | "discord", open: () => Promise<Platform
         await sleep(at);
         first.kill("SIGKILL");
       }
-      const killed = await Promise.race([died, sleep(15_000).then(() => false)]);
+      const killed = await Promise.race([died, sleep(30_000).then(() => false)]);
       const second = start(platform, person, "");
       const end = text === "long" ? /SECOND PART/ : /THE FINAL/;
       await eventually(
         `final of ${said} at ${at}`,
         async () => (await platform.shown(person)).some((one) => end.test(one.text)) || undefined,
-        25_000,
+        60_000,
       );
       await sleep(1_000);
       const shown = await platform.shown(person);

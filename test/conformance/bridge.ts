@@ -6,9 +6,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { CARD_CASES } from "./bridge/card-cases.ts";
 import { CASES, type Case } from "./bridge/cases.ts";
 import { answerTo, ask, eventually, openWorld, type Platform, since, type World } from "./bridge/world.ts";
 
+const ALL = [...CASES, ...CARD_CASES];
 /** Cases that run at once. */
 const AT_ONCE = 12;
 
@@ -18,8 +20,8 @@ export function bridgeConformance(name: string, open: () => Promise<Platform>): 
     let world: World;
     const results = new Map<Case, { error?: unknown; ms: number }>();
     before(async () => {
-      world = await openWorld(await open(), CASES.length + 20);
-      const queue = CASES.entries();
+      world = await openWorld(await open(), ALL.length + 20);
+      const queue = ALL.entries();
       const runner = async () => {
         for (const [index, one] of queue) {
           const started = performance.now();
@@ -36,7 +38,7 @@ export function bridgeConformance(name: string, open: () => Promise<Platform>): 
       await world?.close();
     });
 
-    for (const one of CASES)
+    for (const one of ALL)
       it(one.name, () => {
         const result = results.get(one);
         assert.ok(result, "it ran");
@@ -44,7 +46,7 @@ export function bridgeConformance(name: string, open: () => Promise<Platform>): 
       });
 
     describe("connection", () => {
-      const me = (n: number) => world.people[CASES.length + n]!;
+      const me = (n: number) => world.people[ALL.length + n]!;
       it("strangers get one notice and no agent", async () => {
         const id = await world.platform.tell(world.stranger, "let me in");
         await eventually("a notice", async () => (await since(world, world.stranger, id)).length > 0);
@@ -90,7 +92,7 @@ export function bridgeConformance(name: string, open: () => Promise<Platform>): 
       it("no request of the whole run broke a rule: previews, pings, embeds", async () => {
         assert.deepEqual(await world.platform.breaches(), []);
       });
-      it(`has at least 120 named cases (${CASES.length + 6} ran)`, () => assert.ok(CASES.length + 6 >= 120));
+      it(`has at least 120 named cases (${ALL.length + 6} ran)`, () => assert.ok(ALL.length + 6 >= 120));
     });
   });
 }

@@ -63,6 +63,16 @@ export async function discordPlatform(own?: { bot: string }): Promise<Platform> 
       await control.addUser(person);
       await dm(person);
     },
+    home(person) {
+      const bridge = `discord.${Buffer.from(token.split(".")[0]!, "base64").toString("utf8")}`;
+      const chat = dms.get(person)!;
+      return {
+        principal: principalOf("discord", person),
+        bridge,
+        conversation: `${bridge}.${chat}`,
+        deliver: { chat },
+      };
+    },
     tell: (person, text) => control.tell(person, text),
     async shown(person) {
       return (await control.fromBot(await dm(person), person)).map((one) => ({

@@ -44,6 +44,11 @@ export async function telegramPlatform(own?: { token: string }): Promise<Platfor
     async meet(person) {
       await control.addUser({ id: Number(person) });
     },
+    home(person) {
+      const bridge = `telegram.${token.split(":")[0]}`;
+      const conversation = `${bridge}.${person}`;
+      return { principal: principalOf("telegram", person), bridge, conversation, deliver: { chat: person } };
+    },
     tell: async (person, text) => String((await control.say(Number(person), text)).messageId),
     async shown(person) {
       return (await control.fromBot(Number(person))).map((one) => ({

@@ -63,6 +63,13 @@ export interface Platform {
     requestTimeoutMs: number,
   ): Promise<RunningBridge>;
   meet(person: string): Promise<void>;
+  /** Where the person's private chat is, for records; known after {@link meet}. */
+  home(person: string): {
+    principal: string;
+    conversation: string;
+    bridge: string;
+    deliver: { chat: string };
+  };
   tell(person: string, text: string): Promise<string>;
   shown(person: string): Promise<Shown[]>;
   /** What a running turn shows: a draft, or a message. */
