@@ -26,6 +26,13 @@ const settings = (text: string, hasToken = false): Settings => ({
   ...{ bots: hasToken ? ["telegram-bridge"] : [], onlyOperator: true, notices: [] },
 });
 
+/** Paths of all settings. */
+function leaves(value: unknown, path: string[] = []): string[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || Object.keys(value).length === 0)
+    return [path.join(".")];
+  return Object.entries(value).flatMap(([key, child]) => leaves(child, [...path, key]));
+}
+
 describe("settings", () => {
   it("are edited where they stand: comments, order and other settings stay", () => {
     const text = "# mine\nlog:\n  level: debug # loud\nconsole: {port: 7}\n";
@@ -64,8 +71,16 @@ describe("settings", () => {
     });
   });
 
-  it("each has an effect when it changes", () => {
-    for (const key of Object.keys(settings("").config)) assert.ok(EFFECTS[key], `${key} has none`);
+  it("each has an effect when it changes, and stands in docs/configuration.md", () => {
+    const docs = readFileSync(join(ROOT, "docs", "configuration.md"), "utf8");
+    for (const path of leaves(settings("").config)) {
+      const prefixes = path.split(".").map((_, i, parts) => parts.slice(0, i + 1).join("."));
+      assert.ok(
+        prefixes.some((prefix) => EFFECTS[prefix]),
+        `${path} has no effect`,
+      );
+      assert.ok(docs.includes(`\`${path}\``), `docs/configuration.md doesn't name ${path}`);
+    }
   });
 
   const changes: [before: string, after: string, restart: string[], waits: string[]][] = [

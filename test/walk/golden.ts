@@ -11,6 +11,7 @@ const MASKS: [pattern: RegExp, name: string][] = [
   [/\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?Z?/g, "<time>"],
   [/\d{4}-\d{2}-\d{2}/g, "<day>"],
   [/\b\d{2}:\d{2}:\d{2}\.\d+\b/g, "<clock>"],
+  [/\bpid \d+ {2,}/gi, "pid <pid>  "],
   [/\bpid \d+/gi, "pid <pid>"],
   [/\b[pthrao]_[a-z0-9]{8,}/g, "<id>"],
   [/\b[0-9a-f]{12,64}\b/g, "<hash>"],

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type FakeDiscord, startFakeDiscord } from "../fakes/discord/index.ts";
 import { type FakeTelegram, startFakeTelegram } from "../fakes/telegram/index.ts";
 import { type FakeVendor, startFakeVendor } from "../fakes/vendor/index.ts";
 import { scripted } from "../helpers/scripted-vendor.ts";
@@ -23,6 +24,7 @@ describe("the deployment guide", { skip: noTmux() }, () => {
   let [home, person] = ["", ""];
   let vendor: FakeVendor;
   let telegram: FakeTelegram;
+  let discord: FakeDiscord;
   let shell: Shell;
 
   let broken = "";
@@ -39,12 +41,18 @@ describe("the deployment guide", { skip: noTmux() }, () => {
     vendor = await startFakeVendor({ key: KEY, models: ["claude-sonnet-4.5", "gpt-5.4"] });
     vendor.otherwise = scripted;
     telegram = await startFakeTelegram();
+    discord = await startFakeDiscord();
     // Fresh but for where the fakes are.
     home = await furnishedHome({
-      config: { inference: { providers: { defapi: { baseUrl: vendor.url } } } },
+      config: {
+        // The service keeps these from its start; a reload doesn't read the environment of another shell.
+        telegram: { apiRoot: telegram.url },
+        discord: { apiRoot: discord.url },
+        inference: { providers: { defapi: { baseUrl: vendor.url } } },
+      },
     });
     person = mkdtempSync(join(tmpdir(), "nc-person-"));
-    shell = new Shell(person, home, { TELEGRAM_API_ROOT: telegram.url });
+    shell = new Shell(person, home, { TELEGRAM_API_ROOT: telegram.url, DISCORD_API_ROOT: discord.url });
     await shell.terminal.shows(/^\[0\]\$/);
   });
   after(async () => {
@@ -52,7 +60,7 @@ describe("the deployment guide", { skip: noTmux() }, () => {
     spawnSync(join(ROOT, "bin", "nemoclaw"), ["stop", "--all"], {
       env: { PATH: process.env["PATH"], NEMOCLAW_HOME: home },
     });
-    await Promise.all([vendor.close(), telegram.close()]);
+    await Promise.all([vendor.close(), telegram.close(), discord.close()]);
     for (const folder of [home, person]) rmSync(folder, { recursive: true });
   });
 
@@ -97,6 +105,8 @@ describe("the deployment guide", { skip: noTmux() }, () => {
     shell.golden("onboard-presets", terminal.screen(), "[5/7]");
     terminal.press("Enter");
     await terminal.shows(/Chat by Telegram\?/);
+    terminal.press("Enter");
+    await terminal.shows(/Chat by Discord\?/);
     terminal.press("Enter");
     await terminal.shows(/=== Installation complete ===[\s\S]*\n\[0\]\$/, 60_000);
     shell.golden("onboard-end", terminal.screen(), "[5/7]");
@@ -174,7 +184,7 @@ describe("the deployment guide", { skip: noTmux() }, () => {
     assert.equal(readFileSync(join(home, "secrets", "gateway", "defapi.key"), "utf8"), KEY);
   });
 
-  step("advanced 4. nemoclaw start telegram-bridge, while the service runs", async () => {
+  step("advanced 4. nemoclaw start telegram-bridge and discord-bridge, while the service runs", async () => {
     await shell.expect(
       "nemoclaw start telegram-bridge",
       /TELEGRAM_BOT_TOKEN=… nemoclaw start telegram-bridge/,
@@ -185,6 +195,13 @@ describe("the deployment guide", { skip: noTmux() }, () => {
     await shell.expect(
       `TELEGRAM_BOT_TOKEN=${telegram.token} nemoclaw start telegram-bridge`,
       /● telegram-bridge ready \(pid \d+\) {2}@/,
+    );
+    await shell.expect("nemoclaw start discord-bridge", /DISCORD_BOT_TOKEN=… nemoclaw start discord-bridge/, {
+      code: 1,
+    });
+    await shell.expect(
+      `DISCORD_BOT_TOKEN=${discord.token} nemoclaw start discord-bridge`,
+      /● discord-bridge ready \(pid \d+\)/,
     );
     const { text } = await shell.expect("nemoclaw status", /● telegram-bridge +ready/);
     // Which protections there are depends on the machine; the self-test has tests of its own.

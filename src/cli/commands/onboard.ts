@@ -22,6 +22,7 @@ export function onboardCommand(reserved: () => string[]): Command {
     .addOption(new Option("--policy <mode>", "what no rule names").choices(["strict", "closed"]))
     .option("--preset <names...>", "network presets (NEMOCLAW_POLICY_PRESETS)")
     .option("--telegram-users <ids>", "numeric ids that are let in (TELEGRAM_ALLOWED_USERS)")
+    .option("--discord-users <ids>", "the same for Discord (DISCORD_ALLOWED_USERS)")
     .option("--no-start", "don't start the service")
     .addOption(new Option("--driver <driver>", "how sandboxes are made").choices(["process", "docker"]))
     .option("-y, --yes", "go on although a check of the machine failed")
@@ -30,7 +31,7 @@ export function onboardCommand(reserved: () => string[]): Command {
       "after",
       `
 Keys and tokens come by a hidden prompt, by standard input, or by their variables (DEFAPI_API_KEY, OPENAI_API_KEY,
-TELEGRAM_BOT_TOKEN, …), never by an argument. NVIDIA's variables and provider names are understood too.
+TELEGRAM_BOT_TOKEN, DISCORD_BOT_TOKEN, …), never by an argument. NVIDIA's variables and provider names are understood too.
 
 Examples:
   nemoclaw onboard

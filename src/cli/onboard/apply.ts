@@ -46,13 +46,14 @@ export function idFor(paths: Paths, name: string): string {
 
 /** config.yaml's changes. Pure but for what the home says about names. */
 export function editsFor({ paths, answers, driver }: Plan): Edit[] {
-  const { name, provider, model, baseUrl, policy, telegramUsers } = answers;
+  const { name, provider, model, baseUrl, policy, telegramUsers, discordUsers } = answers;
   const first = isFirst(paths, name);
   const id = first && name !== FIRST_SANDBOX ? { id: OPERATOR_PRINCIPAL } : {};
   const edits: Edit[] = [[["sandboxes", name], { ...id, provider, model }]];
   if (baseUrl !== undefined) edits.push([["inference", "providers", provider, "baseUrl"], baseUrl]);
   if (driver !== undefined) edits.push([["sandbox", "driver"], driver]);
   if (telegramUsers !== undefined) edits.push([["telegram", "allowedUsers"], telegramUsers]);
+  if (discordUsers !== undefined) edits.push([["discord", "allowedUsers"], discordUsers]);
   if (first) {
     edits.push(
       [["defaultSandbox"], name],

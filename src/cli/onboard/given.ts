@@ -21,6 +21,7 @@ export interface OnboardOptions {
   policy?: string;
   preset?: string[];
   telegramUsers?: string;
+  discordUsers?: string;
   start: boolean;
   driver?: string;
   home?: string;
@@ -37,6 +38,7 @@ export interface Given {
   policy?: PolicyMode | undefined;
   presets?: string[] | undefined;
   telegramUsers?: string[] | undefined;
+  discordUsers?: string[] | undefined;
 }
 
 /** What happens to a destination that no rule names. */
@@ -96,6 +98,7 @@ export function givenBy(
     );
   const provider = options.provider ?? variable("NEMOCLAW_PROVIDER");
   const users = options.telegramUsers ?? variable("TELEGRAM_ALLOWED_USERS") ?? variable("ALLOWED_CHAT_IDS");
+  const discord = options.discordUsers ?? variable("DISCORD_ALLOWED_USERS") ?? variable("DISCORD_USER_ID");
   return {
     interactive: terminal && options.nonInteractive !== true && !isOn(variable("NEMOCLAW_NON_INTERACTIVE")),
     name,
@@ -105,6 +108,7 @@ export function givenBy(
     policy: modeOf(options.policy),
     presets: known(options.preset ?? presetsOf(variable), presets),
     telegramUsers: users === undefined ? undefined : idsOf(users),
+    discordUsers: discord === undefined ? undefined : idsOf(discord),
   };
 }
 
@@ -151,7 +155,7 @@ export function isHttpUrl(text: string): boolean {
 }
 
 /** Numeric ids between commas or spaces. @throws Fault `usage` */
-export function idsOf(text: string): string[] {
+function idsOf(text: string): string[] {
   const ids = words(text);
   const wrong = ids.find((id) => !/^\d{1,20}$/.test(id));
   if (wrong !== undefined) throw usage("allowed users", wrong, "numeric user ids");

@@ -3,7 +3,6 @@
  * interrupted onboarding has changed nothing but its own list of answers.
  */
 
-import { join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { InferenceConfig, type ProviderName, presetNames } from "../../gateway/index.ts";
 import type { Config } from "../../lib/config.ts";
@@ -17,11 +16,11 @@ import { preflight } from "../preflight/index.ts";
 import { readConfig } from "../settings/read.ts";
 import { runningStatus } from "../start/join.ts";
 import { makeLayout } from "../supervisor/layout.ts";
-import { BOT_TOKENS, readSecret } from "../supervisor/secrets.ts";
+import { botsWithToken } from "../supervisor/secrets.ts";
 import { usersFor } from "../supervisor/users.ts";
 import { bringUp, type Complete, idFor, isFirst, write } from "./apply.ts";
 import { askChat } from "./chat.ts";
-import { claimLines } from "./claim.ts";
+import { welcomeLines } from "./claim.ts";
 import { type Given, givenBy, type OnboardOptions } from "./given.ts";
 import { askBaseUrl, askKey, askModel, askProvider } from "./model.ts";
 import { askName } from "./name.ts";
@@ -33,7 +32,13 @@ import { Interrupted, plainUi, terminalUi, type Ui } from "./ui.ts";
 
 const STEPS = 7;
 /** Variables that onboarding reads and the service must not: there they would override what was written. */
-const OURS = ["NEMOCLAW_PROVIDER", "NEMOCLAW_MODEL", "TELEGRAM_ALLOWED_USERS", "NEMOCLAW_EGRESS_UNKNOWN"];
+const OURS = [
+  "NEMOCLAW_PROVIDER",
+  "NEMOCLAW_MODEL",
+  "TELEGRAM_ALLOWED_USERS",
+  "DISCORD_ALLOWED_USERS",
+  "NEMOCLAW_EGRESS_UNKNOWN",
+];
 
 /** Runs it; returns the exit code. `reserved`: names of commands, which no sandbox may have. */
 export async function runOnboard(options: OnboardOptions, reserved: readonly string[]): Promise<number> {
@@ -104,15 +109,20 @@ async function onboard(context: Context): Promise<number> {
   const presets = await preparePresets(ui, answers.presets ?? [], first ? "default" : idFor(paths, name));
 
   ui.step(6, STEPS, "Chat");
-  const chat = await askChat({
-    ...{ ui, given, bag, verify },
-    apiRoot: process.env["TELEGRAM_API_ROOT"] || config.telegram.apiRoot,
-    hasToken: hasToken(paths),
+  const tokens = await askChat({
+    ...{ ui, bag, verify, stored: botsWithToken(paths) },
+    apiRoots: {
+      "telegram-bridge": process.env["TELEGRAM_API_ROOT"] || config.telegram.apiRoot,
+      "discord-bridge": process.env["DISCORD_API_ROOT"] || config.discord.apiRoot,
+    },
   });
-  keep({ telegramUsers: chat.telegramUsers ?? answers.telegramUsers });
+  keep({
+    telegramUsers: given.telegramUsers ?? answers.telegramUsers,
+    discordUsers: given.discordUsers ?? answers.discordUsers,
+  });
 
   ui.step(7, STEPS, "Installing");
-  const secrets = [...(key.choice.secret ? [key.choice.secret] : []), ...chat.secrets];
+  const secrets = [...(key.choice.secret ? [key.choice.secret] : []), ...tokens];
   const complete: Complete = { ...answers, name, provider, model, policy };
   write({ paths, answers: complete, secrets, presets, driver: options.driver });
   ui.line(`Settings: ${paths.config}`);
@@ -126,7 +136,7 @@ async function onboard(context: Context): Promise<number> {
     : undefined;
   forgetAnswers(paths);
   for (const warning of status?.warnings ?? []) ui.warn(warning);
-  for (const line of await claimLines(paths, status)) ui.line(line);
+  for (const line of await welcomeLines(paths, status, ui.interactive)) ui.line(line);
   if (ui.interactive) say("");
   console.log(summaryText({ name, model: `${provider}/${model}`, layers: status?.layers }));
   return EXIT.ok;
@@ -179,13 +189,4 @@ async function checkMachine(
 /** Where config.yaml says that this provider is. */
 function configuredUrl({ inference }: Config, provider: string): string | undefined {
   return InferenceConfig.parse(inference).providers[provider as ProviderName]?.baseUrl;
-}
-
-function hasToken(paths: Paths): boolean {
-  try {
-    const { file } = BOT_TOKENS["telegram-bridge"];
-    return readSecret(join(paths.secrets("telegram-bridge"), file)) !== undefined;
-  } catch {
-    return false;
-  }
 }

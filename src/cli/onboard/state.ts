@@ -16,6 +16,7 @@ const Answers = z.strictObject({
   policy: z.enum(["strict", "closed"]).optional(),
   presets: z.array(z.string()).optional(),
   telegramUsers: z.array(z.string()).optional(),
+  discordUsers: z.array(z.string()).optional(),
 });
 /** Answers so far. */
 export type Answers = z.infer<typeof Answers>;

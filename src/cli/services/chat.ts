@@ -5,10 +5,15 @@ import type { Config } from "../../lib/config.ts";
 import { pathsOf } from "../../lib/paths.ts";
 import { Spool } from "../../lib/spool.ts";
 
-/** What people may choose from and use up. */
-export function chatOffers(config: Config): Offers {
-  const { messagesPerMinute } = config.limits;
-  return { ...offersOf(config.inference), messagesPerMinute };
+/** What people may choose from and use up; read anew at each command: `take` changes them while the bridge runs. */
+export function chatOffers(config: Config): { offers: Offers; take: (config: Config) => void } {
+  const read = ({ inference, limits }: Config): Offers => ({
+    ...{ dailyTokens: undefined, dailyMicros: undefined },
+    ...offersOf(inference),
+    messagesPerMinute: limits.messagesPerMinute,
+  });
+  const offers = read(config);
+  return { offers, take: (changed) => void Object.assign(offers, read(changed)) };
 }
 
 /** Where files of chats lie on their way. */

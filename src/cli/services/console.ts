@@ -8,6 +8,7 @@ import { openServiceStore } from "./store.ts";
 
 /** See the module's header. */
 export const startConsole: StartService = async (settings, logger) => {
+  const { offers, take } = chatOffers(settings.config);
   const store = await openServiceStore(settings, "bridge-console", logger);
   const bridge = await runConsoleBridge({
     paths: pathsOf(settings.home),
@@ -15,7 +16,7 @@ export const startConsole: StartService = async (settings, logger) => {
     owner: ownerName(settings.hostId),
     isDead: (owner) => isDead(owner, settings.hostId),
     logger,
-    offers: chatOffers(settings.config),
+    offers,
     port: settings.config.console.port,
   });
   const close = async (flushMs?: number) => {
@@ -24,6 +25,7 @@ export const startConsole: StartService = async (settings, logger) => {
   };
   return {
     facts: bridge.url ? { url: bridge.url } : {},
+    reconfigure: take,
     drain: () => close(),
     leave: () => close(500),
   };

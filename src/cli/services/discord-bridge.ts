@@ -21,6 +21,7 @@ export const startDiscord: StartService = async (settings, logger) => {
     });
   }
   const { allowedUsers, apiRoot } = settings.config.discord;
+  const { offers, take } = chatOffers(settings.config);
   const store = await openServiceStore(settings, "bridge-discord", logger);
   const bridge = runDiscordBridge({
     token,
@@ -30,7 +31,7 @@ export const startDiscord: StartService = async (settings, logger) => {
     owner: ownerName(settings.hostId),
     isDead: (owner) => isDead(owner, settings.hostId),
     logger,
-    offers: chatOffers(settings.config),
+    offers,
   });
   const close = async (flushMs?: number) => {
     await bridge.close(flushMs);
@@ -46,6 +47,7 @@ export const startDiscord: StartService = async (settings, logger) => {
     get facts() {
       return factsOf(bridge);
     },
+    reconfigure: take,
     drain: () => close(),
     leave: () => close(500),
   };

@@ -23,6 +23,7 @@ export const startTelegram: StartService = async (settings, logger) => {
     });
   }
   const { allowedUsers, apiRoot, webhook } = settings.config.telegram;
+  const { offers, take } = chatOffers(settings.config);
   const store = await openServiceStore(settings, "bridge-telegram", logger);
   const bridge = runTelegramBridge({
     token,
@@ -32,7 +33,7 @@ export const startTelegram: StartService = async (settings, logger) => {
     owner: ownerName(settings.hostId),
     isDead: (owner) => isDead(owner, settings.hostId),
     logger,
-    offers: chatOffers(settings.config),
+    offers,
     files: chatFiles(settings.home, settings.config),
     ...(webhook ? { webhook: webhookOf(webhook, pathsOf(settings.home).secrets("telegram-bridge")) } : {}),
   });
@@ -41,7 +42,12 @@ export const startTelegram: StartService = async (settings, logger) => {
     await store.close();
   };
   await bridge.ready;
-  return { facts: { bot: `@${bridge.status().bot}` }, drain: () => close(), leave: () => close(500) };
+  return {
+    facts: { bot: `@${bridge.status().bot}` },
+    reconfigure: take,
+    drain: () => close(),
+    leave: () => close(500),
+  };
 };
 
 type WebhookConfig = NonNullable<Config["telegram"]["webhook"]>;

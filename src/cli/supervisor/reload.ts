@@ -16,7 +16,8 @@ export type Effect =
   /** `nemoclaw stop` and `start`. */
   | "start";
 
-/** Prefix of a setting's path → effect; the longest that fits counts. `test/cli/reload.test.ts` knows that all are here. */
+/** Prefix of a setting's path → effect; the longest that fits counts. `test/cli/reload.test.ts`
+ * knows that all are here. */
 export const EFFECTS: Readonly<Record<string, Effect>> = {
   redis: "start",
   sandbox: "start",
@@ -26,6 +27,8 @@ export const EFFECTS: Readonly<Record<string, Effect>> = {
   discord: "discord-bridge",
   console: "console",
   files: "start",
+  "limits.messagesPerMinute": "live",
+  "limits.runningTurns": "worker",
   log: "live",
   inference: "live",
   egress: "gateway",

@@ -9,6 +9,7 @@ import { askControl, type ServiceStatus } from "../../../src/cli/supervisor/cont
 import { readYaml } from "../../../src/lib/config-file.ts";
 import { OPERATOR_PRINCIPAL } from "../../../src/lib/ids.ts";
 import { pathsOf } from "../../../src/lib/paths.ts";
+import { type FakeDiscord, startFakeDiscord } from "../../fakes/discord/index.ts";
 import { type FakeTelegram, startFakeTelegram } from "../../fakes/telegram/index.ts";
 import { type FakeVendor, startFakeVendor } from "../../fakes/vendor/index.ts";
 import { furnishedHome } from "../../helpers/service.ts";
@@ -18,15 +19,17 @@ const KEY = "sk-fake-vendor-key-0123456789";
 let home = "";
 let vendor: FakeVendor;
 let telegram: FakeTelegram;
+let discord: FakeDiscord;
 
 before(async () => {
   home = await furnishedHome();
   vendor = await startFakeVendor({ key: KEY, models: ["claude-sonnet-4.5", "gpt-5.4"] });
   telegram = await startFakeTelegram();
+  discord = await startFakeDiscord();
 });
 after(async () => {
   await run(["stop", "--all"]);
-  await Promise.all([vendor.close(), telegram.close()]);
+  await Promise.all([vendor.close(), telegram.close(), discord.close()]);
   rmSync(home, { recursive: true });
 });
 
@@ -36,7 +39,13 @@ function run(
   { env = {}, stdin = "" }: { env?: Record<string, string>; stdin?: string } = {},
 ) {
   const child = spawn(process.execPath, [join(ROOT, "bin", "nemoclaw"), ...args], {
-    env: { PATH: process.env["PATH"], NEMOCLAW_HOME: home, TELEGRAM_API_ROOT: telegram.url, ...env },
+    env: {
+      PATH: process.env["PATH"],
+      NEMOCLAW_HOME: home,
+      TELEGRAM_API_ROOT: telegram.url,
+      DISCORD_API_ROOT: discord.url,
+      ...env,
+    },
     stdio: "pipe",
   });
   let [out, err] = ["", ""];
@@ -77,10 +86,23 @@ describe("nemoclaw onboard --non-interactive", () => {
 
   it("goes on with --resume: sets up, starts the service, ends with the guide's block", async () => {
     const { code, out, err } = await onboard(["--resume", "--preset", "github"], {
-      env: { TELEGRAM_BOT_TOKEN: telegram.token, TELEGRAM_ALLOWED_USERS: "42", DEFAPI_API_KEY: KEY },
+      env: {
+        TELEGRAM_BOT_TOKEN: telegram.token,
+        TELEGRAM_ALLOWED_USERS: "42",
+        DEFAPI_API_KEY: KEY,
+        DISCORD_BOT_TOKEN: discord.token,
+      },
     });
     assert.equal(code, 0, err);
-    assert.match(err, /Defapi answers: 2 models[\s\S]*claude-sonnet-4\.5 answers[\s\S]*the bot is @/);
+    assert.match(
+      err,
+      /Defapi answers: 2 models[\s\S]*claude-sonnet-4\.5 answers[\s\S]*the bot is @\w+[\s\S]*the bot is @/,
+    );
+    assert.match(
+      err,
+      /Chat with your agent: https:\/\/t\.me\/[\s\S]*You have no admin yet: nemoclaw users claim\n/,
+    );
+    assert.doesNotMatch(out + err, /\/claim /, "a claim code is for a terminal only");
     assert.match(
       out,
       /^─{50}\nSandbox {6}my-agent \(Landlock \+ seccomp \+ netns\)\nModel {8}defapi\/claude-sonnet-4\.5\n/,
@@ -101,6 +123,7 @@ describe("nemoclaw onboard --non-interactive", () => {
     for (const [file, text] of [
       [secretFile("gateway", "defapi.key"), KEY],
       [secretFile("telegram-bridge", "bot-token"), telegram.token],
+      [secretFile("discord-bridge", "bot-token"), discord.token],
     ] as const) {
       assert.equal(readFileSync(file, "utf8"), text);
       assert.equal(statSync(file).mode & 0o777, 0o600);
@@ -172,6 +195,13 @@ describe("nemoclaw onboard --non-interactive", () => {
     [["--provider", "nobody"], {}, 2, /there is no provider nobody[\s\S]*defapi, nvidia/],
     [["--provider", "openai"], {}, 2, /nobody can be asked: API key of OpenAI[\s\S]*OPENAI_API_KEY/],
     [["--provider", "compatible-anthropic"], {}, 2, /--endpoint-url/],
+    [[], { DISCORD_BOT_TOKEN: "nonsense" }, 2, /DISCORD_BOT_TOKEN is no bot token/],
+    [
+      [],
+      { DISCORD_BOT_TOKEN: "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcDE.abcdefghijklmnopqrstuvwxyz0123456789AB" },
+      1,
+      /Discord: the token was not accepted/,
+    ],
     [[], { TELEGRAM_BOT_TOKEN: "nonsense" }, 2, /TELEGRAM_BOT_TOKEN is no bot token/],
     [
       [],
