@@ -53,6 +53,7 @@ describe("the gateway's policies", () => {
     );
     assert.equal(verdict(), "allow");
     assert.deepEqual(Object.keys(policies.methods).sort(), [
+      "policy.delete",
       "policy.diff",
       "policy.explain",
       "policy.get",
