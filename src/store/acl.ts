@@ -97,6 +97,7 @@ function bridgeRights(platform: string): Rights {
       "~nc:{p:*}:taps",
       // For /usage and /model: what was used, and what the operator has set.
       "~nc:{p:*}:rate",
+      "%R~nc:{p:*}:hosts",
       "%R~nc:{p:*}:usage",
       "%R~nc:{p:*}:profile",
       // So is who gets in; a wish speaks for this platform's people only.
@@ -160,6 +161,7 @@ const RIGHTS: Record<RedisRole, Rights> = {
       "~nc:{p:*}:grants",
       "~nc:{p:*}:rules",
       "~nc:{p:*}:policy",
+      "~nc:{p:*}:hosts",
       "~nc:{h:*}:asked",
       "~nc:{h:*}:asked:marks",
       "~nc:{b:*}:cards",

@@ -37,6 +37,8 @@ export interface ConversationPort {
   look(conversation: string): Promise<ConversationLook>;
   /** Turns that ended within 7 days, at most 200, oldest first. */
   history(conversation: string): Promise<PastTurn[]>;
+  /** Host patterns that the policy of the conversation's sandbox allows; none while its gateway hasn't said. */
+  linkHosts(conversation: string): Promise<string[]>;
   /** A message was edited: true when no turn has taken it yet and its text was replaced. */
   amend(
     conversation: string,
@@ -88,6 +90,13 @@ export function conversations(connection: Connection): ConversationPort {
         const body = parsed(AnswerBody, answer, "answer");
         return [{ turnId, session, text, files, acceptedAt, settledAt: Number(settledAt), answer: body }];
       });
+    },
+
+    async linkHosts(id) {
+      const principal = await connection.command((r) => r.hget(c.state(id), "principal"));
+      if (!principal) return [];
+      const json = await connection.command((r) => r.hget(keys.principal.hosts(principal), "shown"));
+      return json === null ? [] : parsed(z.array(z.string()), json, "hosts of a policy");
     },
 
     async amend(id, { message, text, deliver, sender }) {

@@ -67,6 +67,8 @@ export const keys = {
     grants: (id: string) => p(id, "grants"),
     /** HASH rule id → RuleRecord JSON. */
     rules: (id: string) => p(id, "rules"),
+    /** HASH `shown` → JSON list of host patterns that the sandbox's policy allows. Gateway writes, bridges read. */
+    hosts: (id: string) => p(id, "hosts"),
     /**
      * HASH of policy revisions, also of `default`, which all others inherit: `head` → newest number, `<n>` →
      * PolicyRevisionInfo JSON, `<n>:body` → PolicyBody JSON, `<n>:at` → when; `file:<host>` → digest of that host's

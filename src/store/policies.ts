@@ -21,6 +21,8 @@ const Appended = z.union([
   z.tuple([z.literal("added"), z.number(), z.number()]),
   z.tuple([z.literal("conflict"), z.number()]),
 ]);
+/** Host patterns of one sandbox that bridges are told. */
+const MOST_HOSTS = 2_000;
 const key = keys.principal.policy;
 
 /** Policies of all targets. */
@@ -101,6 +103,11 @@ export function policies(connection: Connection): PolicyStorePort {
 
     async setImported(target, host, digest) {
       await connection.command((r) => r.hset(key(target), `file:${host}`, digest));
+    },
+
+    async showHosts(target, hosts) {
+      const json = toJson(hosts.slice(0, MOST_HOSTS));
+      await connection.command((r) => r.hset(keys.principal.hosts(target), { shown: json }));
     },
 
     onPolicyHint: (listener) => connection.subscribe(channels.policy, listener),

@@ -361,6 +361,8 @@ export interface PolicyStorePort {
   imported(target: string, host: string): Promise<string | undefined>;
   /** Notes that a file says what is in force already. */
   setImported(target: string, host: string, digest: string): Promise<void>;
+  /** Tells bridges which hosts the sandbox's policy allows (patterns), for links in answers. */
+  showHosts(target: string, hosts: readonly string[]): Promise<void>;
   onPolicyHint(listener: (target: string) => void): Promise<() => Promise<void>>;
 }
 

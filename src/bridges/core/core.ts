@@ -174,6 +174,7 @@ export class BridgeCore {
       drafts: this.drafts,
       mayDeliver: () => this.lease.held,
       spool: files?.out,
+      linkHosts: (conversation) => store.conversations.linkHosts(conversation),
     });
     this.door =
       options.door &&

@@ -13,7 +13,8 @@ import { markdownOf, type Words, wordsOf } from "./catalogue.ts";
 import type { Counters } from "./counters.ts";
 import type { DraftBoard } from "./drafts.ts";
 import { type AnswerFile, fileNotice, filesOf, omittedText, outgoing, wholeAnswer } from "./files-out.ts";
-import { parseMarkdown } from "./markdown/parse.ts";
+import { hasLinks, hostsOf, judgedLinks, type MayLink, NO_HOSTS } from "./markdown/links.ts";
+import { type Blocks, parseMarkdown } from "./markdown/parse.ts";
 import {
   type BridgePlatform,
   type Button,
@@ -37,6 +38,8 @@ export interface DeliverDeps {
   logger: Logger;
   /** The spool's `out`; absent: files are told in words. */
   spool?: Spool | undefined;
+  /** Host patterns that the policy of a conversation's sandbox allows; absent: none. */
+  linkHosts?(conversation: string): Promise<string[]>;
 }
 
 /** A message that was deleted under us is replaced at most this often. */
@@ -45,7 +48,7 @@ const MAX_REPLACED = 3;
 /** Delivers one answer as far as it goes now. Rejects only when the store does. */
 export async function deliverAnswer(deps: DeliverDeps, answer: AnswerRecord): Promise<Delivered> {
   const { tainted } = answer.turnId === "" ? { tainted: false } : await deps.drafts.takeOver(answer.turnId);
-  const contents = contentsOf(answer, deps.platform);
+  const contents = contentsOf(answer, deps.platform, await linksOf(deps, answer));
   const parts = await deps.store.plan(answer.conversation, answer.answerId, contents.length);
   // Somebody else delivered it between our reading and now.
   if (parts.length === 0) return { kind: "done" };
@@ -66,14 +69,20 @@ export async function deliverAnswer(deps: DeliverDeps, answer: AnswerRecord): Pr
   return { kind: "done" };
 }
 
+/** Which hosts an agent's answer may link to. Asked only when it has a link. */
+async function linksOf(deps: DeliverDeps, { body, conversation }: AnswerRecord): Promise<MayLink> {
+  if (body.kind !== "final" || !deps.linkHosts || !hasLinks(parseMarkdown(body.markdown))) return NO_HOSTS;
+  return hostsOf(await deps.linkHosts(conversation));
+}
+
 /** The answer's messages: texts split to the platform's limit, never cut, then its files. */
-function contentsOf(answer: AnswerRecord, platform: BridgePlatform): Content[] {
+function contentsOf(answer: AnswerRecord, platform: BridgePlatform, mayLink: MayLink): Content[] {
   const say = wordsOf(answer.deliver.language);
   const files = filesOf(answer.body).map((file): Content => {
     const { blocks, source } = fileNotice(say, "file-not-shown", file);
     return { kind: "final", blocks, source, ...(platform.editFile ? { file } : {}) };
   });
-  const texts = textsOf(say, answer, platform, files.length > 0);
+  const texts = textsOf(say, answer, platform, files.length > 0, mayLink);
   const whole = platform.editFile && wholeAnswer(answer.body, texts.length);
   if (!whole) return [...texts, ...files];
   // Nothing is lost: all of it is in the file; where the chat takes no files, it comes as messages after all.
@@ -92,7 +101,13 @@ function contentsOf(answer: AnswerRecord, platform: BridgePlatform): Content[] {
   return [{ kind: "final", blocks: head, source: note }, file, ...files];
 }
 
-function textsOf(say: Words, answer: AnswerRecord, platform: BridgePlatform, hasFiles: boolean): Content[] {
+function textsOf(
+  say: Words,
+  answer: AnswerRecord,
+  platform: BridgePlatform,
+  hasFiles: boolean,
+  mayLink: MayLink,
+): Content[] {
   const { body } = answer;
   const omitted = omittedText(say, body);
   // Files are an answer, too.
@@ -101,8 +116,7 @@ function textsOf(say: Words, answer: AnswerRecord, platform: BridgePlatform, has
     .filter((text) => text !== "")
     .join("\n\n");
   if (source === "" && hasFiles) return [];
-  // Whatever an agent writes, it is no approval card.
-  let parts = splitBlocks(withoutMarkIn(parseMarkdown(source)), platform.limits.textUnits, platform.measure);
+  let parts = splitBlocks(blocksOf(body, source, mayLink), platform.limits.textUnits, platform.measure);
   if (parts.length === 0) parts = [parseMarkdown(say.sentence("empty-answer"))];
   const buttons = platform.capabilities.supportsButtons ? buttonsOf(say, answer.body, answer.turnId) : [];
   return parts.map((blocks, index) => ({
@@ -111,6 +125,12 @@ function textsOf(say: Words, answer: AnswerRecord, platform: BridgePlatform, has
     source,
     ...(buttons.length > 0 && index === parts.length - 1 ? { buttons } : {}),
   }));
+}
+
+/** Whatever an agent writes, it is no approval card, and links only where its policy lets it go. */
+function blocksOf(body: AnswerBody, source: string, mayLink: MayLink): Blocks {
+  const blocks = parseMarkdown(source);
+  return withoutMarkIn(body.kind === "final" ? judgedLinks(blocks, mayLink) : blocks);
 }
 
 /** An interrupted turn is never repeated by itself: its user may (RELIABILITY §3). */

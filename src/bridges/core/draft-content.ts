@@ -5,6 +5,7 @@
 import type { PhrasingContent } from "mdast";
 import { withoutMark, withoutMarkIn } from "./cards/marker.ts";
 import { type Words, wordsOf } from "./catalogue.ts";
+import { judgedLinks, NO_HOSTS } from "./markdown/links.ts";
 import { asParagraphs, type Blocks, parseMarkdown } from "./markdown/parse.ts";
 import type { BridgePlatform, Content } from "./port.ts";
 import { splitBlocks } from "./split.ts";
@@ -24,7 +25,9 @@ export function draftContent(
   elapsedMs = 0,
 ): Content {
   const tail = text.length > PARSED_TAIL ? text.slice(-PARSED_TAIL) : text;
-  const parts = splitBlocks(parseMarkdown(tail), platform.limits.textUnits - RESERVED, platform.measure);
+  // A preview is gone in a moment: nothing in it is a link.
+  const parsed = judgedLinks(parseMarkdown(tail), NO_HOSTS);
+  const parts = splitBlocks(parsed, platform.limits.textUnits - RESERVED, platform.measure);
   const shown: Blocks = parts.at(-1) ?? [];
   const cut = parts.length > 1 || tail !== text;
   const blocks: Blocks = [

@@ -20,6 +20,8 @@ export interface OutboxDeps {
   drafts: DraftBoard;
   counters: Counters;
   logger: Logger;
+  /** See {@link DeliverDeps.linkHosts}. */
+  linkHosts?(conversation: string): Promise<string[]>;
   /** The spool's `out`; absent: files are told in words. */
   spool?: Spool | undefined;
   /** Whether this process holds the lease now. */

@@ -21,6 +21,11 @@ describe("telegram chat", () => {
       if (turn.text.startsWith("hang")) await sleep(1_500);
       if (turn.text === "break") return { kind: "failure", code: "interrupted", reference: "r_1" };
       if (turn.text === "nothing") return { kind: "final", markdown: "" };
+      if (turn.text.startsWith("links"))
+        return {
+          kind: "final",
+          markdown: "[the docs](https://docs.example.org/x) and [click](https://evil.example/?q=secret)",
+        };
       if (turn.text === "evil") {
         return {
           kind: "final",
@@ -133,6 +138,25 @@ describe("telegram chat", () => {
       if (method !== "sendMessage" && method !== "editMessageText") continue;
       assert.deepEqual(params["link_preview_options"], { is_disabled: true }, method);
     }
+  });
+
+  it("links only to hosts that the sandbox's policy allows; others are code with the host that they name", async () => {
+    const gateway = s.redis.store("gateway");
+    await gateway.ready();
+    await gateway.policies.showHosts(principalOf("telegram", String(ANN)), ["docs.example.org"]);
+    await s.ask(
+      ANN,
+      "links",
+      /the docs \(docs\.example\.org\) and click https:\/\/evil\.example\/\?q=secret/,
+    );
+    const { entities, source } = s.fake.bot.fromBot(ANN).at(-1)!;
+    assert.deepEqual(
+      entities.map(({ type }) => type),
+      ["text_link", "code", "code"],
+    );
+    assert.match(source, /<a href="https:\/\/docs\.example\.org\/x">the docs<\/a>/);
+    await gateway.policies.showHosts(principalOf("telegram", String(ANN)), []);
+    await s.ask(ANN, "links again", /the docs https:\/\/docs\.example\.org\/x and click/);
   });
 
   it("tells a stranger how to be let in, once, and nothing else", async () => {

@@ -11,7 +11,7 @@ import type { PolicyRevision, PolicyStorePort } from "../../../store/index.ts";
 import type { PolicyPort } from "../../egress/proxy/ports.ts";
 import type { CompiledPolicy, Fallback } from "../compile.ts";
 import type { Grant } from "../decide.ts";
-import type { EndpointRule, Notice, StaticSections } from "../model.ts";
+import type { EndpointRule, Notice, PolicyModel, StaticSections } from "../model.ts";
 import { DENY_ALL, effectivePolicy, rulesKey } from "./effective.ts";
 import { EMPTY_LAYER, inOneLine, type Layer, loadLayer } from "./layer.ts";
 
@@ -59,6 +59,8 @@ interface Live {
   readonly listeners: Set<() => void>;
   readonly port: PolicyPort;
   stop(): void;
+  /** Hosts that bridges were told last. */
+  shown?: string | undefined;
 }
 
 /** What an administrator sees of a target. */
@@ -285,6 +287,17 @@ export class PolicyBook {
     else tell(live, this.#options.logger);
   }
 
+  /** Best effort: bridges show links as text where they know nothing. */
+  #show(sandboxId: string, live: Live, hosts: string[]): void {
+    const shown = hosts.join(" ");
+    if (live.shown === shown) return;
+    live.shown = shown;
+    this.#options.store.showHosts(sandboxId, hosts).catch((err: unknown) => {
+      live.shown = undefined;
+      this.#options.logger.debug({ err, sandboxId }, "allowed hosts not told to bridges");
+    });
+  }
+
   #rebuild(sandboxId: string): void {
     const live = this.#live.get(sandboxId);
     if (!live) return;
@@ -293,14 +306,22 @@ export class PolicyBook {
     const rules = live.view?.rules() ?? [];
     try {
       const before = live.compiled;
-      live.compiled =
-        general && own ? effectivePolicy(general, own, rules, this.fallback).compiled : DENY_ALL;
+      const effective = general && own ? effectivePolicy(general, own, rules, this.fallback) : undefined;
+      live.compiled = effective?.compiled ?? DENY_ALL;
       live.rulesKey = rulesKey(rules);
       if (live.compiled !== before) tell(live, this.#options.logger);
+      if (effective) this.#show(sandboxId, live, allowedHosts(effective.model));
     } catch (err) {
       this.#options.logger.error({ err, sandboxId }, "policy can't be compiled; what was in force stays");
     }
   }
+}
+
+/** Host patterns that something is allowed to, and nothing is denied. */
+function allowedHosts({ rules, denials }: PolicyModel): string[] {
+  const denied = new Set(denials.map(({ host }) => host));
+  const hosts = rules.flatMap(({ host }) => (host === undefined || denied.has(host) ? [] : [host]));
+  return [...new Set(hosts)].sort();
 }
 
 function fresh(): Target {
