@@ -4,6 +4,7 @@
  * the first thing that went another way.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startInternet } from "../helpers/internet.ts";
@@ -28,6 +29,9 @@ try {
   await terminal.shows(/gateway ✓ {2}worker ✓ {2}launcher ✓/);
   facts["firstScreenMs"] = Math.round(performance.now() - since);
 
+  const record = join(service.home, "screen.bytes");
+  terminal.record(record);
+  const recordedAt = performance.now();
   await service.ask("What is 1+2?");
   await terminal.shows(/(warm|busy) +my-agent/);
   await terminal.shows(/ok +demo\/\S+ +\S+→\S+ tok/);
@@ -58,6 +62,14 @@ try {
   // Files that programs of the sandbox write, without any tool of the agent saying so.
   await service.ask("run echo x > report.txt");
   await terminal.shows(/(create|write) +~\/workspace\/report\.txt/);
+
+  // Nothing of that cleared the screen: what changes is written in place, in one piece for terminals that can wait.
+  terminal.record();
+  const written = readFileSync(record, "latin1");
+  assert.ok(written.includes("\u001b[?2026h"), "updates are synchronized");
+  for (const clear of ["\u001b[J", "\u001b[2J", "\u001b[3J"])
+    assert.ok(!written.includes(clear), "the screen is never cleared");
+  facts["bytesPerSecond"] = Math.round((written.length * 1_000) / (performance.now() - recordedAt));
 
   // Another size, and back.
   terminal.resize(120, 40);

@@ -17,6 +17,8 @@ export interface Terminal {
   /** Types a text as it is. */
   type(text: string): void;
   resize(columns: number, rows: number): void;
+  /** From now on everything that the program writes goes into a file, too; without one no more. */
+  record(file?: string): void;
   /** Waits until the screen shows it; fails with the screen. */
   shows(what: RegExp, ms?: number): Promise<void>;
   close(): void;
@@ -53,6 +55,7 @@ export function startTerminal(
     type: (text) => void tmux("send-keys", "-t", "t", "-l", "--", text),
     resize: (width, height) =>
       void tmux("resize-window", "-t", "t", "-x", String(width), "-y", String(height)),
+    record: (file) => void tmux("pipe-pane", "-t", "t", ...(file ? ["-O", `cat > '${file}'`] : [])),
     shows: (what, ms = 20_000) =>
       waitUntil(
         () => what.test(screen()),
