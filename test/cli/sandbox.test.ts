@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { OPERATOR_PRINCIPAL } from "../../src/lib/ids.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { startService, type TestService, waitUntil } from "../helpers/service.ts";
 import { hostShell } from "../helpers/shell.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -254,18 +254,26 @@ describe("state", () => {
     const since = (await mine("logs", "--json", "--since", "1h")).text.trim().split("\n").length;
     assert.ok(since >= lines.length);
     assert.equal((await mine("logs", "--since", "soon")).code, 2);
-    const follow = spawn(process.execPath, [BIN, "my-agent", "logs", "--follow", "--tail", "0"], {
+    const follow = spawn(process.execPath, [BIN, "my-agent", "logs", "--json", "--follow", "--tail", "1"], {
       env: { PATH: process.env["PATH"], NEMOCLAW_HOME: service.home },
     });
     let said = "";
     follow.stdout.on("data", (data) => {
       said += data;
     });
-    await sleep(600);
+    await waitUntil(
+      () => said !== "",
+      20_000,
+      () => "no line of before",
+    );
+    said = "";
     await service.ask("again");
-    for (let i = 0; i < 40 && !said.includes("turn settled"); i++) await sleep(50);
+    await waitUntil(
+      () => said.includes("turn settled"),
+      20_000,
+      () => said,
+    );
     follow.kill();
-    assert.match(said, /turn settled/);
   });
 
   it("stop keeps it stopped, start and restart bring it back with its files", async () => {
