@@ -7,6 +7,7 @@ import { approvalsCommand, rulesCommand } from "./commands/approvals.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { backupCommand, restoreCommand, uninstallCommand } from "./commands/backup.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
+import { deployCommand } from "./commands/deploy.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { groupsCommand } from "./commands/groups.ts";
 import { imageCommand } from "./commands/image.ts";
@@ -69,6 +70,7 @@ The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a u
     backupCommand(),
     restoreCommand(),
     uninstallCommand(),
+    deployCommand(),
     policyCommand(),
     policyListCommand(),
     policyAddCommand(),

@@ -29,14 +29,22 @@ export function noInternet(): string | false {
 /** Whether this process has a namespace of its own. */
 export const hasOwnNetwork = (): boolean => process.env[INSIDE] === "1";
 
-/** Runs a program of Node in network and mount namespaces of its own; its output goes where `stdio` says. */
-export function inOwnNetwork(file: string, args: string[] = []): Promise<{ code: number; output: string }> {
+/** Runs a program of Node (`args` are Node's, `more` its own) in network and mount namespaces of its own. */
+export function inOwnNetwork(
+  file: string,
+  args: string[] = [],
+  more: string[] = [],
+): Promise<{ code: number; output: string }> {
   // Without NODE_TEST_CONTEXT, or an inner test run would report to a parent that doesn't listen.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const child = spawn("unshare", ["-n", "-m", "--propagation", "private", process.execPath, ...args, file], {
-    env: { ...env, [INSIDE]: "1" },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(
+    "unshare",
+    ["-n", "-m", "--propagation", "private", process.execPath, ...args, file, ...more],
+    {
+      env: { ...env, [INSIDE]: "1" },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece) => (output += String(piece)));
   return new Promise((resolve) => child.once("close", (code) => resolve({ code: code ?? 1, output })));
