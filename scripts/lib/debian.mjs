@@ -4,7 +4,7 @@
  * benches run the proxies that they measure.
  */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { step } from "./run.mjs";
@@ -29,6 +29,8 @@ export const DOCKER_PROGRAMS = {
   git: "git",
   curl: "curl",
 };
+/** Ubuntu's package of that name is a snap, which can't be used by root in a container: there its tests say why they skip. */
+const CHROMIUM = isDebian() ? { chromium: "chromium" } : {};
 const DOCKERD = process.getuid?.() === 0 ? { dockerd: "docker.io" } : {};
 /** What the tests need besides: as root a Docker daemon too, which they start and end themselves. @type {Record<string, string>} */
 export const TEST_PROGRAMS = {
@@ -37,6 +39,7 @@ export const TEST_PROGRAMS = {
   ps: "procps",
   ip: "iproute2",
   tmux: "tmux",
+  ...CHROMIUM,
   ...DOCKERD,
 };
 
@@ -50,6 +53,14 @@ const DAEMONS = {
 
 /** Folders of system programs that an ordinary user's PATH may lack. */
 const SYSTEM = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+
+function isDebian() {
+  try {
+    return /^ID=debian$/m.test(readFileSync("/etc/os-release", "utf8"));
+  } catch {
+    return false;
+  }
+}
 
 /** @param {string} program @param {string[]} [folders] */
 function isIn(program, folders = (process.env["PATH"] ?? "").split(delimiter)) {
