@@ -11,6 +11,7 @@ export type { OperatorPort, Pause, QueueRow, UsageRow, WishPort } from "./operat
 export * from "./policy-records.ts";
 export type * from "./ports.ts";
 export * from "./records.ts";
+export { repeated } from "./repeat.ts";
 export { ShutWatch } from "./shut-watch.ts";
 export type { SocketPort, Watermark } from "./sockets.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";

@@ -57,6 +57,11 @@ export const Attachment = z.object({
 });
 export type Attachment = z.infer<typeof Attachment>;
 const Attachments = z.array(Attachment).min(1).max(MAX_ATTACHMENTS);
+/** Of a message; of one that repeats a turn, all that its messages had. */
+const MessageAttachments = z
+  .array(Attachment)
+  .min(1)
+  .max(MAX_ATTACHMENTS * MAX_WAITING);
 
 /** `<provider>/<model>`, as the gateway's configuration names it. */
 export const ModelName = z.string().regex(/^[a-z0-9-]{1,32}\/[A-Za-z0-9._:/@+-]{1,128}$/);
@@ -92,10 +97,10 @@ export const IngressEvent = z.object({
   text: z.string().optional(),
   command: OrderCommand.optional(),
   /**
-   * Files that lie in the spool's `in` already. With a text only. Unless the outcome is `accepted` and no duplicate, the
+   * Files that lie in the spool's `in` already, at most MAX_ATTACHMENTS of a person's message. With a text only. Unless the outcome is `accepted` and no duplicate, the
    * bridge removes them from the spool again: nobody else will come for them.
    */
-  attachments: Attachments.optional(),
+  attachments: MessageAttachments.optional(),
   /** Milliseconds for which more of this message is expected: until then no turn begins. Absent: this is all. */
   quietMs: z.number().int().min(0).max(2_000).optional(),
   /** `quietMs` counts only when a turn runs or messages wait: who is alone starts at once. */
@@ -115,7 +120,7 @@ export const MailboxEntry = z.looseObject({
   model: ModelName.optional(),
   updateKey: z.string(),
   text: z.string(),
-  attachments: Attachments.optional(),
+  attachments: MessageAttachments.optional(),
   join: z.string().optional(),
   deliver: Delivery,
   sender: z.object({ id: z.string(), name: z.string() }),

@@ -5,7 +5,7 @@
 import { describeError } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
-import type { IngressPort, TurnPort, TurnRecord, WishPort } from "../store/index.ts";
+import { type IngressPort, repeated, type TurnPort, type TurnRecord, type WishPort } from "../store/index.ts";
 
 /** What it needs. */
 export interface WishDeps {
@@ -70,9 +70,10 @@ export class Wishes {
       log.warn({ turnId, state: turn?.state ?? "unknown" }, "a retry was asked for a turn that didn't fail");
       return;
     }
-    const { bridge, principal, deliver, text } = turn;
+    const { bridge, principal, deliver } = turn;
     const result = await ingress(bridge).accept({
-      ...{ conversation, bridge, principal, deliver, text },
+      ...{ conversation, bridge, principal, deliver },
+      ...repeated(turn),
       updateKey: `retry.${turnId}`,
       sender: { id: "operator", name: "operator" },
     });

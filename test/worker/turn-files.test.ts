@@ -4,13 +4,21 @@
  */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
 import { principalOf } from "../../src/lib/ids.ts";
 import { Spool } from "../../src/lib/spool.ts";
-import type { AnswerRecord, Attachment } from "../../src/store/index.ts";
+import { type AnswerRecord, type Attachment, repeated } from "../../src/store/index.ts";
 import { mimeOf, namedFiles, plainName } from "../../src/worker/file-names.ts";
 import { GuestDriver } from "./helpers/guest-driver.ts";
 import { eventually, Harness } from "./helpers/harness.ts";
@@ -208,6 +216,21 @@ describe("files of turns", () => {
     assert.deepEqual((await answer("ann", 7)).omitted, [
       { name: "large.bin", why: "too-large", size: 50_000_001 },
     ]);
+  });
+
+  it("a turn that failed keeps its files for a retry", async () => {
+    const bytes = randomBytes(10_000);
+    await send("eve", "status 400", [await attach("again.bin", bytes)]);
+    await h.until("eve", 1, 60_000);
+    assert.deepEqual(await h.said("eve"), ["failed: agent-error"]);
+    assert.equal(readdirSync(h.paths.spool.in).length, 1);
+    const [failed] = await h.answers("eve");
+    const turn = await h.bridge.turns.finished("console.eve", failed?.turnId ?? "");
+    assert.ok(turn);
+    rmSync(join(homeOf("eve"), "inbox/again.bin"));
+    await send("eve", repeated(turn).text ?? "", repeated(turn).attachments);
+    await h.until("eve", 2, 60_000);
+    assert.ok(readFileSync(join(homeOf("eve"), "inbox/again.bin")).equals(bytes));
   });
 
   it("a worker that dies before the answer is stored: the next one sends the same files, once", async () => {

@@ -4,7 +4,7 @@
  * can send any data they like. Presses of cards are judged by the gateway.
  */
 import { derivedId } from "../../lib/ids.ts";
-import type { IngressPort, TurnPort } from "../../store/index.ts";
+import { type IngressPort, repeated, type TurnPort } from "../../store/index.ts";
 import { type Admit, type Content, handlePress, type PressDeps, wordsOf } from "../core/index.ts";
 import type { Interaction, Press } from "./inbound.ts";
 
@@ -77,6 +77,14 @@ async function repeatTurn(
   if (turn.principal !== principal) return say.phrase("retry.not-yours");
   // The key makes a second press, or the same press delivered twice, the same event.
   const updateKey = `retry.${turnId}`;
-  await deps.ingress.accept({ conversation, bridge, principal, updateKey, deliver, sender, text: turn.text });
+  await deps.ingress.accept({
+    conversation,
+    bridge,
+    principal,
+    updateKey,
+    deliver,
+    sender,
+    ...repeated(turn),
+  });
   return say.phrase("retry.accepted");
 }

@@ -4,7 +4,13 @@
  * clients can send any data they like. Presses of cards are judged by the gateway.
  */
 import { derivedId } from "../../lib/ids.ts";
-import type { AcceptResult, Delivery, IngressPort, TurnPort } from "../../store/index.ts";
+import {
+  type AcceptResult,
+  type Delivery,
+  type IngressPort,
+  repeated,
+  type TurnPort,
+} from "../../store/index.ts";
 import { type Admit, type Content, handlePress, type PressDeps, wordsOf } from "../core/index.ts";
 import { bridgeIdOf, type Tap } from "./inbound.ts";
 
@@ -68,7 +74,7 @@ async function repeatTurn(tap: Tap, principal: string, deps: TapDeps): Promise<T
     updateKey: `retry.${turnId}`,
     deliver: deliverOf(tap),
     sender: tap.sender,
-    text: turn.text,
+    ...repeated(turn),
   });
   return { text: say.phrase("retry.accepted"), accepted };
 }
