@@ -23,6 +23,7 @@ const CHECKS = [
   ["types", ["tsc", "--noEmit"]],
   ["borders and tree", [node, "scripts/checks/main.ts"]],
   ["docs/cli.md", [node, "scripts/checks/cli-docs.ts"]],
+  ["docs/rendering.md", [node, "scripts/checks/rendering-docs.ts"]],
   ["unused code", ["knip"]],
   ["lock file", [node, "scripts/complete-lock.mjs", "--check"]],
 ];
