@@ -26,7 +26,7 @@ interface Target {
 
 /** Limits and measures are the platforms' own; nothing is sent. */
 const [telegram, discord] = [
-  telegramPlatform(undefined as never, undefined as never, 0),
+  telegramPlatform(undefined as never, 0, undefined as never),
   discordPlatform({ api: undefined as never, pending: undefined as never, self: () => "" }),
 ];
 const TARGETS: Target[] = [
