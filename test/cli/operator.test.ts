@@ -262,7 +262,7 @@ describe("nemoclaw queue", () => {
   });
 
   it("drain waits for what runs, and says when it takes too long", async () => {
-    vendor.otherwise = { text: "slow", delayMs: 2_500 };
+    vendor.otherwise = { text: "slow", delayMs: 9_000 };
     const asked = service.ask("hello");
     await waitUntil(
       async () => /running +1 turn\n/.test((await run(["queue", "status"])).out),

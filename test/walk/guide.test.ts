@@ -184,6 +184,15 @@ describe("the deployment guide", { skip: noTmux() }, () => {
     assert.equal(readFileSync(join(home, "secrets", "gateway", "defapi.key"), "utf8"), KEY);
   });
 
+  step("advanced 2. monitoring with openshell term", async () => {
+    const { terminal } = shell;
+    await shell.begin("openshell term");
+    await terminal.shows(/gateway ✓ {2}worker ✓ {2}launcher ✓/);
+    await terminal.shows(/my-agent/);
+    terminal.press("q");
+    await terminal.shows(/\[0\]\$\s*$/, 10_000);
+  });
+
   step("advanced 4. nemoclaw start telegram-bridge and discord-bridge, while the service runs", async () => {
     await shell.expect(
       "nemoclaw start telegram-bridge",
@@ -204,7 +213,10 @@ describe("the deployment guide", { skip: noTmux() }, () => {
       /● discord-bridge ready \(pid \d+\)/,
     );
     const { text } = await shell.expect("nemoclaw status", /● telegram-bridge +ready/);
-    // Which protections there are depends on the machine; the self-test has tests of its own.
-    shell.golden("status", text.replace(/\nProtections[\s\S]*?\n\n/, "\n"));
+    // Protections depend on the machine, facts on the moment; both have tests of their own.
+    const lasting = text
+      .replace(/\nProtections[\s\S]*?\n\n/, "\n")
+      .replace(/^( {2}[●○].*pid \d+).*$/gm, "$1");
+    shell.golden("status", lasting);
   });
 });

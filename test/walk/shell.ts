@@ -32,7 +32,7 @@ export class Shell {
       [personHome, "~"],
     ];
     this.terminal = startTerminal(["bash", "--norc", "--noprofile", "-i"], {
-      columns: 150,
+      columns: 240,
       rows: 60,
       env: {
         ...{ HOME: personHome, NEMOCLAW_HOME: serviceHome, PS1: "[$?]$ ", PATH: process.env["PATH"] ?? "" },

@@ -7,6 +7,7 @@ import { homeFrom, type Paths, pathsOf } from "../../lib/paths.ts";
 import type { SandboxRow } from "../../worker/index.ts";
 import { type KnownSandbox, knownSandboxes } from "../names/registry.ts";
 import type { HomeOption } from "../policy/target.ts";
+import { runningStatus } from "../start/join.ts";
 import { withStore } from "./store.ts";
 
 /** As people call it: files only, starting, ready, paged out. */
@@ -102,8 +103,11 @@ async function presetsOf(socket: string, ids: string[]): Promise<Map<string, str
   return new Map(lists);
 }
 
-/** What answers where nothing says otherwise. Loaded only then: the provider table is the gateway's. */
+/** What answers where nothing says otherwise: the running gateway knows; else its provider table is loaded, which takes longer. */
 async function defaultModel(paths: Paths): Promise<string> {
+  const status = await runningStatus(paths.home).catch(() => undefined);
+  const said = status?.services.find(({ name }) => name === "gateway")?.facts["model"];
+  if (said) return said;
   const [{ readConfig }, { defaultRoute }] = await Promise.all([
     import("../settings/read.ts"),
     import("../settings/inference.ts"),

@@ -1,5 +1,5 @@
 /** The gateway as a process: the only one that reads vendors' keys. */
-import { EgressConfig, InferenceConfig, runGateway } from "../../gateway/index.ts";
+import { EgressConfig, InferenceConfig, providerOf, runGateway } from "../../gateway/index.ts";
 import { pathsOf } from "../../lib/paths.ts";
 import { LauncherClient, resolveBlueprint } from "../../sandbox/index.ts";
 import { PROJECT_ROOT } from "../project.ts";
@@ -45,7 +45,10 @@ export const startGateway: StartService = async (settings, logger) => {
   return {
     get facts() {
       const { provider, model } = config.default;
-      return { model: model ? `${provider}/${model}` : provider, ...gateway.facts() };
+      return {
+        model: `${provider}/${model ?? (providerOf(provider)?.defaultModel || "-")}`,
+        ...gateway.facts(),
+      };
     },
     reconfigure: ({ inference }) => gateway.reconfigure(InferenceConfig.parse(inference)),
     async drain() {
