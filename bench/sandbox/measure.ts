@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { LauncherClient } from "../../src/sandbox/launcher/index.ts";
 import { realRuntime } from "../../test/helpers/runtime.ts";
 import { until, Host as Worker } from "../../test/sandbox/guest/harness.ts";
-import { startModelStub } from "../../test/sandbox/guest/model-stub.ts";
+import { type ModelStub, startModelStub } from "../../test/sandbox/guest/model-stub.ts";
 import { Host, NODE_PACKAGE, specOf } from "../../test/sandbox/harness.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -41,18 +41,20 @@ export async function measureDriver(
   for (const dir of [join(home, "runtime"), runtime]) chmodSync(dir, 0o755);
   const project = { node: NODE_PACKAGE, runtime, guest: join(ROOT, "src/sandbox/guest") };
   const host = new Host("root", { driver, docker: { socket }, project, diskMs: 10_000 });
-  await host.start();
-  const spec = specOf("b", { memoryBytes: 2_560 << 20, pids: 512, diskBytes: 1 << 30, inodes: 100_000 });
+  const spec = specOf("b", { memoryBytes: 2_560 * 2 ** 20, pids: 512, diskBytes: 1 << 30, inodes: 100_000 });
   if (fake) spec.agent.program = "/opt/openclaw/agent/main.ts";
   const timed = async <T>(work: () => Promise<T>): Promise<[number, T]> => {
     const began = performance.now();
     const result = await work();
     return [performance.now() - began, result];
   };
-  const [createMs, made] = await timed(() => host.client.create(spec));
-  const worker = new Worker(host.paths.controlSocket(made.runName));
-  const model = await startModelStub(host.paths.egressSocket(made.runName));
+  let ends: { worker: Worker; model: ModelStub } | undefined;
   try {
+    await host.start();
+    const [createMs, made] = await timed(() => host.client.create(spec));
+    const worker = new Worker(host.paths.controlSocket(made.runName));
+    const model = await startModelStub(host.paths.egressSocket(made.runName));
+    ends = { worker, model };
     for (const path of [host.paths.launcher.workerSocket, host.paths.launcher.gatewaySocket]) {
       const client = new LauncherClient({ socket: path });
       await client.handOver(spec.id);
@@ -96,8 +98,8 @@ export async function measureDriver(
     const execMs = execs[Math.floor(EXECS / 2)] ?? Number.NaN;
     return { createMs, startMs, readyMs, execMs, stopMs, destroyMs, idleMB, busyMB };
   } finally {
-    worker.close();
-    await model.close();
+    ends?.worker.close();
+    await ends?.model.close();
     await host.client.destroy(spec.id).catch(() => undefined);
     await host.remove();
     rmSync(home, { recursive: true, force: true });

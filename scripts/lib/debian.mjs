@@ -31,7 +31,7 @@ export const DOCKER_PROGRAMS = {
 };
 /** Ubuntu's package of that name is a snap, which can't be used by root in a container: there its tests say why they skip. */
 const CHROMIUM = isDebian() ? { chromium: "chromium" } : {};
-const DOCKERD = process.getuid?.() === 0 ? { dockerd: "docker.io" } : {};
+const DOCKER = process.getuid?.() === 0 ? { dockerd: "docker.io", "docker-compose": "docker-compose" } : {};
 /** What the tests need besides: as root a Docker daemon too, which they start and end themselves. @type {Record<string, string>} */
 export const TEST_PROGRAMS = {
   git: "git",

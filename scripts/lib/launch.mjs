@@ -18,6 +18,11 @@ function optionOf(args, flag) {
   return at < 0 ? undefined : args[at]?.includes("=") ? args[at]?.slice(flag.length + 1) : args[at + 1];
 }
 
+/** One process by itself sets nothing up: it may be an ordinary user's, in a container. @param {string[]} args */
+function isAlone(args) {
+  return args.includes("--alone") || ["launcher", "access", "gateway", "worker"].includes(args[1] ?? "");
+}
+
 /**
  * Runs one of our programs with the project's Node 24.
  * @param {"nemoclaw" | "openshell"} name
@@ -26,7 +31,7 @@ function optionOf(args, flag) {
 export async function launch(name, args) {
   try {
     const asksHelp = args.includes("--help") || args.includes("-h");
-    const starts = name === "nemoclaw" && args[0] === "start" && !asksHelp;
+    const starts = name === "nemoclaw" && args[0] === "start" && !asksHelp && !isAlone(args);
     // Onboarding starts the service in the end, in the background, where nobody could be asked for a password.
     const setsUp = starts || (name === "nemoclaw" && args[0] === "onboard" && !asksHelp);
     if (setsUp) {

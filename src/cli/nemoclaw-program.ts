@@ -20,6 +20,7 @@ import { policyCommand } from "./commands/policy.ts";
 import { policyAddCommand, policyListCommand, policyRemoveCommand } from "./commands/policy-presets.ts";
 import { queueCommand } from "./commands/queue.ts";
 import { reloadCommand } from "./commands/reload.ts";
+import { serviceCommand } from "./commands/service.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { stopCommand } from "./commands/stop.ts";
@@ -59,6 +60,7 @@ The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a u
   for (const command of [
     onboardCommand(() => commandNames(program)),
     startCommand(),
+    serviceCommand(),
     statusCommand(),
     listCommand(),
     useCommand(),

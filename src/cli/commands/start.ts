@@ -1,6 +1,7 @@
 /** `nemoclaw start`: its options and help. What it does is loaded only when it is used (`start/run.ts`). */
 import { Command, Option } from "commander";
-import { NAMED, type StartOptions } from "../start/options.ts";
+import { homeFrom } from "../../lib/paths.ts";
+import { INNER, NAMED, type StartOptions } from "../start/options.ts";
 
 /** The subcommand. */
 export function startCommand(): Command {
@@ -13,6 +14,10 @@ export function startCommand(): Command {
     .option("--no-prompt", "no chat prompt, also in a terminal")
     .option("--home <dir>", "home of the installation")
     .option("--port <number>", "port of the console's page on 127.0.0.1 (default: any free one)")
+    .option(
+      "--alone",
+      "just this process, in a home that `nemoclaw service prepare` has made (compose, systemd)",
+    )
     .addOption(new Option("--background", "what --detach starts: without the log's lines").hideHelp())
     .addOption(new Option("--driver <driver>", "how sandboxes are made").choices(["process", "docker"]))
     .addHelpText(
@@ -27,6 +32,10 @@ Examples:
   NEMOCLAW_HOME=/srv/nemoclaw nemoclaw start --no-prompt`,
     )
     .action(async (service: string | undefined, options: StartOptions) => {
+      if (service !== undefined && (options.alone || INNER.includes(service))) {
+        const { runAlone } = await import("../start/alone.ts");
+        return runAlone(options.home ?? homeFrom(process.env), service);
+      }
       const { runStart } = await import("../start/run.ts");
       await runStart(service, options);
     });

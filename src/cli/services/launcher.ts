@@ -1,7 +1,8 @@
 /** The launcher as a process: the only one that keeps root. */
 import { dirname, join } from "node:path";
+import { Fault } from "../../lib/errors.ts";
 import { pathsOf } from "../../lib/paths.ts";
-import { runLauncher } from "../../sandbox/index.ts";
+import { judgeLayers, runLauncher } from "../../sandbox/index.ts";
 import type { StartService } from "./service.ts";
 
 /** Folder of the guest's program, the same in `src` and `dist`. */
@@ -21,5 +22,17 @@ export const startLauncher: StartService = async (settings, logger) => {
     cgroup: config.sandbox.cgroup,
     plainSwap: config.sandbox.plainSwap,
   });
+  if (settings.alone) {
+    const { serve, problems } = judgeLayers(launcher.layers, config.sandbox.protections, false);
+    for (const problem of problems) logger.warn({ problem }, "protection is missing");
+    if (!serve) {
+      await launcher.close();
+      throw new Fault({
+        code: "layers-missing",
+        message: `this host can't give every required protection: ${problems.join("; ")}`,
+        hint: "mend it, or accept weaker cages with sandbox.protections: best_effort in config.yaml",
+      });
+    }
+  }
   return { facts: { driver: config.sandbox.driver }, drain: () => launcher.close() };
 };

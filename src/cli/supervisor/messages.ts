@@ -26,6 +26,8 @@ export interface ServiceSettings {
   users: Users;
   /** This host can't give a cap that other people's agents need: nobody but the operator may be let in. */
   solo: boolean;
+  /** No supervisor judges this host's protections: the launcher does, and doesn't serve without them. */
+  alone?: boolean;
   /** Node and the agent's runtime for sandboxes (launcher only uses it). */
   runtime: { node: string; dir: string; digest: string };
 }

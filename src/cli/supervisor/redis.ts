@@ -53,10 +53,11 @@ export async function startRedis(installation: Installation, logger: Logger): Pr
     : useExternal(installation, installation.config.redis.url, logger);
 }
 
-async function startEmbedded(
-  { paths, users, root, hostId }: Installation,
-  logger: Logger,
-): Promise<ServiceRedis> {
+/** Every process's own user and password: files of the processes, and the server's access control list. */
+export function prepareLogins({ paths, users }: Pick<Installation, "paths" | "users">): {
+  acl: string;
+  supervisor: { username: string; password: string };
+} {
   const passwords = LOGINS.map(({ process, role, owner }) => {
     mkdirSync(paths.secrets(process), { recursive: true, mode: 0o700 });
     const password = ensurePassword(join(paths.secrets(process), REDIS_PASSWORD), users[owner]);
@@ -68,7 +69,12 @@ async function startEmbedded(
       passwordSha256: createHash("sha256").update(password).digest("hex"),
     })),
   });
-  const supervisor = { username: "supervisor", password: passwords[0]!.password };
+  return { acl, supervisor: { username: "supervisor", password: passwords[0]!.password } };
+}
+
+async function startEmbedded(installation: Installation, logger: Logger): Promise<ServiceRedis> {
+  const { paths, users, root, hostId } = installation;
+  const { acl, supervisor } = prepareLogins(installation);
   const start = () =>
     startEmbeddedRedis({ paths, aclFile: acl, supervisor, logger, ...(root ? users.redis : {}) });
   const redis = await start();
