@@ -40,7 +40,7 @@ export const TEST_PROGRAMS = {
   ip: "iproute2",
   tmux: "tmux",
   ...CHROMIUM,
-  ...DOCKERD,
+  ...DOCKER,
 };
 
 /** Packages that would start a daemon, and the units that do. @type {Record<string, string[]>} */
