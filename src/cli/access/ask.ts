@@ -1,7 +1,7 @@
 /** How the operator's commands ask the access component of a home. */
 import { adminCall } from "../../lib/admin/client.ts";
 import { hashOfCode, newCode } from "../../lib/codes.ts";
-import { Fault } from "../../lib/errors.ts";
+import { describeError, Fault } from "../../lib/errors.ts";
 import { homeFrom, pathsOf } from "../../lib/paths.ts";
 import type { HomeOption } from "../policy/target.ts";
 
@@ -36,16 +36,39 @@ export async function freshClaimCode(options: HomeOption): Promise<{ code: strin
   return { code, expiresAt };
 }
 
-/** Whether somebody is admin already. */
-export async function hasAdmin(options: HomeOption): Promise<boolean> {
-  return (await askAccess<{ admins: string[] }>(options, "users.admins")).admins.length > 0;
+/** A bot that runs, as `status` tells of it. */
+interface RunningBot {
+  name: string;
+  facts: Record<string, string>;
+}
+
+/**
+ * What the operator is told at the end of a start: while no bot has an admin, how to become it. With the code only where
+ * these lines go to a terminal (`terminal`): it must not reach a file or a service manager's log.
+ */
+export async function howToClaim(
+  options: HomeOption,
+  bots: readonly RunningBot[],
+  terminal: boolean,
+): Promise<string[]> {
+  if (bots.length === 0) return [];
+  try {
+    const { admins } = await askAccess<{ admins: string[] }>(options, "users.admins");
+    if (admins.length > 0) return [];
+    if (!terminal)
+      return ["The bot has no admin yet: nemoclaw users claim, in a terminal, shows how to become it"];
+    const { code } = await freshClaimCode(options);
+    return claimLines(code, bots.find(({ name }) => name === "telegram-bridge")?.facts["bot"]);
+  } catch (error) {
+    return [`! Whether the bot has an admin isn't known: ${describeError(error)} (nemoclaw users claim)`];
+  }
 }
 
 /** Lines for the terminal that tell the operator what to do with the code; `bot` as @name, where known. */
 export function claimLines(code: string, bot?: string): string[] {
   const link = bot === undefined ? undefined : `https://t.me/${bot.replace(/^@/, "")}?start=${code}`;
   return [
-    "You have no admin yet. To become the admin, send this to the bot in a private chat within an hour:",
+    "The bot has no admin yet. To become the admin, send it this in a private chat within an hour:",
     `  /claim ${code}`,
     ...(link === undefined ? [] : [`or open ${link}`]),
   ];

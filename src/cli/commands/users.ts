@@ -126,11 +126,13 @@ function roleCommand(): Command {
     });
 }
 
+type Amount = number | "none";
+
 interface LimitOptions extends Options {
-  dailyTokens?: number | null;
-  dailyCost?: number | null;
-  messages?: number | null;
-  turns?: number | null;
+  dailyTokens?: Amount;
+  dailyCost?: Amount;
+  messages?: Amount;
+  turns?: Amount;
 }
 
 function limitsCommand(): Command {
@@ -156,7 +158,7 @@ function limitsCommand(): Command {
       const given = Object.entries(limits).filter(([, value]) => value !== undefined);
       const answer = await askAccess<{ profile: Record<string, unknown> }>(options, "users.limits", {
         who,
-        ...Object.fromEntries(given),
+        ...Object.fromEntries(given.map(([name, value]) => [name, value === "none" ? null : value])),
       });
       if (options.json) return console.log(JSON.stringify(answer));
       console.log(`✓ ${limitsLine(answer.profile)}`);
@@ -213,10 +215,10 @@ function claimCommand(): Command {
     });
 }
 
-/** `none` → null; a number in steps of 1/unit. */
-function amount(unit: number): (text: string) => number | null {
+/** `none`, or a number in steps of 1/unit. */
+function amount(unit: number): (text: string) => Amount {
   return (text) => {
-    if (text === "none") return null;
+    if (text === "none") return text;
     const value = Math.round(Number(text) * unit);
     if (text.trim() === "" || !Number.isSafeInteger(value) || value < 0)
       throw new InvalidArgumentError("expected a number, or none");

@@ -1,8 +1,8 @@
 /** What `nemoclaw start` does: runs the service, asks one question with `--once`, offers a chat prompt in a terminal. */
 import { setImmediate } from "node:timers/promises";
-import { describeError, Fault } from "../../lib/errors.ts";
+import { Fault } from "../../lib/errors.ts";
 import { homeFrom } from "../../lib/paths.ts";
-import { claimLines, freshClaimCode, hasAdmin } from "../access/ask.ts";
+import { howToClaim } from "../access/ask.ts";
 import { askOnce } from "../chat/once.ts";
 import { chatPrompt } from "../chat/prompt.ts";
 import { EXIT, say } from "../io.ts";
@@ -67,7 +67,9 @@ export async function runStart(service: string | undefined, options: StartOption
     process.exit(interrupted ? 130 : code);
   }
   sayWhereToChat(supervisor);
-  await sayHowToClaim(supervisor, home);
+  const bots = supervisor.status.services.filter(({ name }) => isBot(name));
+  for (const line of await howToClaim({ home }, bots, isTerminal() && process.stderr.isTTY === true))
+    say(line);
   // A bridge whose platform is away may come later; READY is said when it has, and else before the prompt.
   await Promise.race([supervisor.ready.then(() => say("READY")), setImmediate()]);
   if (interactive) {
@@ -139,22 +141,5 @@ function sayWhereToChat(supervisor: Supervisor): void {
     if (!facts) say(`${platform}: set ${variable}_BOT_TOKEN (from ${from}) to chat there`);
     const where = facts?.["invite"] ?? (facts?.["bot"] && `https://t.me/${facts["bot"].replace(/^@/, "")}`);
     if (where) say(`${platform}: ${where}`);
-  }
-}
-
-/** While a bot has no admin: the code that makes one, on a terminal; elsewhere how to get it. */
-async function sayHowToClaim(supervisor: Supervisor, home: string): Promise<void> {
-  const bridges = supervisor.status.services.filter(({ name }) => name.endsWith("-bridge"));
-  if (bridges.length === 0) return;
-  try {
-    if (await hasAdmin({ home })) return;
-    // What goes to a terminal only must not reach a file or a service manager's log.
-    if (!isTerminal() || process.stderr.isTTY !== true)
-      return say("The bot has no admin yet: nemoclaw users claim, in a terminal, shows how to become it");
-    const { code } = await freshClaimCode({ home });
-    const bot = bridges.find(({ name }) => name === "telegram-bridge")?.facts["bot"];
-    for (const line of claimLines(code, bot)) say(line);
-  } catch (error) {
-    say(`! whether the bot has an admin isn't known: ${describeError(error)} (nemoclaw users claim)`);
   }
 }
