@@ -106,7 +106,7 @@ function allowCommand(): Command {
           console.log(`  Nobody decides there yet: nemoclaw groups approvers ${place} --add telegram:NUMBER`);
         if (group.respond === "all" && place.startsWith("telegram:"))
           console.log(
-            "  Telegram hands a bot every message only with privacy mode off (@BotFather, /setprivacy).",
+            "  Telegram hands a bot every message only with privacy mode off (@BotFather, /setprivacy; then add it again).",
           );
       },
     );

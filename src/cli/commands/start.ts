@@ -27,7 +27,7 @@ Examples:
   nemoclaw start
   nemoclaw start --detach
   nemoclaw start --once "What is 2+2?"
-  TELEGRAM_BOT_TOKEN=… TELEGRAM_ALLOWED_USERS=12345678 nemoclaw start telegram-bridge
+  TELEGRAM_BOT_TOKEN=… nemoclaw start telegram-bridge
   DISCORD_BOT_TOKEN=… DISCORD_ALLOWED_USERS=123456789012345678 nemoclaw start discord-bridge
   NEMOCLAW_HOME=/srv/nemoclaw nemoclaw start --no-prompt`,
     )

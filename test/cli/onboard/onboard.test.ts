@@ -100,7 +100,7 @@ describe("nemoclaw onboard --non-interactive", () => {
     );
     assert.match(
       err,
-      /Chat with your agent: https:\/\/t\.me\/[\s\S]*You have no admin yet: nemoclaw users claim\n/,
+      /Chat with your agent: https:\/\/t\.me\/[\s\S]*The bot has no admin yet: nemoclaw users claim, in a terminal/,
     );
     assert.doesNotMatch(out + err, /\/claim /, "a claim code is for a terminal only");
     assert.match(

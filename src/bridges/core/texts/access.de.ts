@@ -40,7 +40,7 @@ export const GERMAN_ACCESS: Readonly<Record<string, string>> = {
   "access.press.cage-incomplete":
     "Dieser Rechner kann Agenten anderer Leute nicht einsperren. Das Terminal des Betreibers sagt, warum.",
   "access.link-begun":
-    "Um diese Sandbox auch von deiner anderen Plattform aus zu benutzen, schreib dem Bot dort innerhalb von {minutes} Minuten:\n\n`/link {code}`\n\nGib diesen Code niemandem sonst.",
+    "Um diese Sandbox auch von deiner anderen Plattform aus zu benutzen, schreib dem Bot dort innerhalb von {minutes} Minuten:\n\n/link `{code}`\n\nGib diesen Code niemandem sonst.",
   "access.link-asked": "Bitte bestätige: Ich habe hier und auf der anderen Seite gefragt.",
   "access.link-same-platform":
     "Dieser Code wurde auf dieser Plattform gemacht. Bitte benutze ihn auf der anderen.",

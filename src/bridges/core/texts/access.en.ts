@@ -54,7 +54,7 @@ export const ENGLISH_ACCESS: Readonly<Record<string, string>> = {
 
   // /link and /whoami
   "access.link-begun":
-    "To use this sandbox from your other platform too, write to the bot there within {minutes} minutes:\n\n`/link {code}`\n\nGive this code to nobody else.",
+    "To use this sandbox from your other platform too, write to the bot there within {minutes} minutes:\n\n/link `{code}`\n\nGive this code to nobody else.",
   "access.link-asked": "Please confirm: I have asked here and on the other side.",
   "access.link-same-platform": "That code was made on this platform. Please use it on the other one.",
   "access.link-already": "These two are linked already.",

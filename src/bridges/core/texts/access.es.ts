@@ -40,7 +40,7 @@ export const SPANISH_ACCESS: Readonly<Record<string, string>> = {
   "access.press.cage-incomplete":
     "Esta máquina no puede aislar los agentes de otras personas. El terminal del operador dice por qué.",
   "access.link-begun":
-    "Para usar este sandbox también desde tu otra plataforma, escribe allí al bot en {minutes} minutos:\n\n`/link {code}`\n\nNo des este código a nadie más.",
+    "Para usar este sandbox también desde tu otra plataforma, escribe allí al bot en {minutes} minutos:\n\n/link `{code}`\n\nNo des este código a nadie más.",
   "access.link-asked": "Confirma, por favor: he preguntado aquí y en el otro lado.",
   "access.link-same-platform": "Ese código se hizo en esta plataforma. Úsalo en la otra, por favor.",
   "access.link-already": "Estas dos ya están enlazadas.",

@@ -40,7 +40,7 @@ export const FRENCH_ACCESS: Readonly<Record<string, string>> = {
   "access.press.cage-incomplete":
     "Cette machine ne peut pas isoler les agents d’autres personnes. Le terminal de l’opérateur dit pourquoi.",
   "access.link-begun":
-    "Pour utiliser ce sandbox aussi depuis votre autre plateforme, écrivez-y au bot dans les {minutes} minutes :\n\n`/link {code}`\n\nNe donnez ce code à personne d’autre.",
+    "Pour utiliser ce sandbox aussi depuis votre autre plateforme, écrivez-y au bot dans les {minutes} minutes :\n\n/link `{code}`\n\nNe donnez ce code à personne d’autre.",
   "access.link-asked": "Veuillez confirmer : j’ai demandé ici et de l’autre côté.",
   "access.link-same-platform": "Ce code a été fait sur cette plateforme. Veuillez l’utiliser sur l’autre.",
   "access.link-already": "Ces deux-là sont déjà liés.",
