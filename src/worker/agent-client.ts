@@ -148,6 +148,11 @@ export class AgentClient implements ControlHandler {
     return this.#ask({ type: "file.put", ...piece });
   }
 
+  /** What was put of a file so far goes. Best effort. */
+  dropChunks(path: string): void {
+    this.#ask({ type: "file.drop", path }).catch(() => {});
+  }
+
   getChunk(path: string, offset: number): Promise<GuestAck> {
     return this.#ask({ type: "file.get", path, offset });
   }

@@ -15,6 +15,8 @@ interface PieceTaker {
     fresh?: boolean;
     mode?: number;
   }): Promise<{ path?: string }>;
+  /** The rest won't come. */
+  dropChunks(path: string): void;
 }
 /** Who brings one piece of a file. */
 interface PieceGiver {
@@ -50,12 +52,17 @@ export async function putFile(
     offset += piece.length;
     return placed;
   };
-  for await (const chunk of source) {
-    kept = kept.length === 0 ? Buffer.from(chunk) : Buffer.concat([kept, chunk]);
-    for (; kept.length > FILE_CHUNK; kept = kept.subarray(FILE_CHUNK))
-      await put(kept.subarray(0, FILE_CHUNK), false);
+  try {
+    for await (const chunk of source) {
+      kept = kept.length === 0 ? Buffer.from(chunk) : Buffer.concat([kept, chunk]);
+      for (; kept.length > FILE_CHUNK; kept = kept.subarray(FILE_CHUNK))
+        await put(kept.subarray(0, FILE_CHUNK), false);
+    }
+    return { path: (await put(kept, true)) ?? path };
+  } catch (error) {
+    if (offset > 0) agent.dropChunks(path);
+    throw error;
   }
-  return { path: (await put(kept, true)) ?? path };
 }
 
 /** The pieces of a file, in order; at least one. */

@@ -164,6 +164,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
 
   async function begin(): Promise<void> {
     if (closing) return;
+    off.load();
     const hub = new ControlHub({
       log,
       handOver: (id) => launcher.handOver(id),

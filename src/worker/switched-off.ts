@@ -12,12 +12,18 @@ const Stored = z.object({ v: z.literal(1), off: z.array(PrincipalId) });
 /** See the module's header. */
 export class SwitchedOff {
   readonly #file: string;
-  readonly #ids: Set<string>;
+  #ids = new Set<string>();
 
-  /** A file that is damaged counts as empty: then an agent wakes that should not, which is seen; never the other way. */
   constructor(file: string) {
     this.#file = file;
-    this.#ids = new Set(read(file));
+  }
+
+  /**
+   * Reads what the worker that acted before has left. A file that is damaged counts as empty: then an agent wakes that
+   * should not, which is seen; never the other way.
+   */
+  load(): void {
+    this.#ids = new Set(read(this.#file));
   }
 
   has(id: string): boolean {

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -254,6 +254,7 @@ describe("files", () => {
     stream.close();
     await sleep(200);
     assert.ok(!existsSync(join(home(), "half")));
+    await eventually(() => !readdirSync(home()).some((name) => name.includes("half")), 2_000);
     const { files } = await ask<{ files: { path: string }[] }>("file.list", { sandbox: me, path: "up" });
     assert.deepEqual(
       files.map(({ path }) => path),

@@ -3,7 +3,7 @@
  * The host is trusted to command, yet a malformed command must not end the guest.
  */
 import type { Execs, SessionCommand } from "./execs.ts";
-import { BadPath, getFile, putFile } from "./home-files.ts";
+import { BadPath, dropPart, getFile, putFile } from "./home-files.ts";
 import { forgetOutbox, listFiles, takeOutbox } from "./home-list.ts";
 import type { HostLink } from "./host-link.ts";
 import { reason } from "./log.ts";
@@ -90,6 +90,9 @@ async function perform(guest: Guest, command: Numbered): Promise<{ ack?: Ack; af
       const data = Buffer.from(command.data, "base64");
       return { ack: await putFile(guest.home, path, offset, data, { last, fresh, mode }) };
     }
+    case "file.drop":
+      await dropPart(guest.home, command.path);
+      return {};
     case "file.get": {
       const { data, ...about } = await getFile(guest.home, command.path, command.offset);
       return { ack: { ...about, data: data.toString("base64") } };

@@ -72,7 +72,7 @@ export async function putFile(
 ): Promise<{ size: number; path: string }> {
   if (data.length > FILE_CHUNK) throw new BadPath(`a piece has at most ${FILE_CHUNK} bytes`);
   return inside(home, path, true, async (at) => {
-    const part = at.replace(/([^/]+)$/, ".$1.nemoclaw-part");
+    const part = partOf(at);
     const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | (offset === 0 ? O_TRUNC : 0);
     const file = await open(part, flags, 0o644);
     try {
@@ -89,6 +89,16 @@ export async function putFile(
     if (fresh) return { size, path: join(dirname(path), await placeFresh(part, at)) };
     await rename(part, at);
     return { size, path };
+  });
+}
+
+/** Where a file is gathered. */
+const partOf = (at: string) => at.replace(/([^/]+)$/, ".$1.nemoclaw-part");
+
+/** Removes what was gathered of a file that won't be completed. */
+export async function dropPart(home: string, path: string): Promise<void> {
+  await inside(home, path, false, (at) => unlink(partOf(at))).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
   });
 }
 

@@ -182,6 +182,8 @@ export type ToGuest =
       fresh?: boolean;
       mode?: number;
     }
+  /** The rest won't come: what was put so far goes. */
+  | { type: "file.drop"; id: number; path: string }
   /** Acked with `size`, `mode`, `data`, `eof`. */
   | { type: "file.get"; id: number; path: string; offset: number }
   /** Tell files that change in the home, for so long. No answer: a guest that doesn't know it says nothing. */
