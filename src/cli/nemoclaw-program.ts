@@ -6,7 +6,9 @@ import { Command } from "commander";
 import { approvalsCommand, rulesCommand } from "./commands/approvals.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { backupCommand, restoreCommand, uninstallCommand } from "./commands/backup.ts";
+import { completionCommand } from "./commands/completion.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
+import { debugCommand } from "./commands/debug.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { groupsCommand } from "./commands/groups.ts";
@@ -24,6 +26,7 @@ import { serviceCommand } from "./commands/service.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { stopCommand } from "./commands/stop.ts";
+import { updateCommand } from "./commands/update.ts";
 import { usageCommand } from "./commands/usage.ts";
 import { usersCommand } from "./commands/users.ts";
 import { askGateway } from "./policy/target.ts";
@@ -73,6 +76,9 @@ The home is NEMOCLAW_HOME, else /var/lib/nemoclaw as root and ~/.nemoclaw as a u
     restoreCommand(),
     uninstallCommand(),
     deployCommand(),
+    debugCommand(),
+    updateCommand(),
+    completionCommand(() => program),
     policyCommand(),
     policyListCommand(),
     policyAddCommand(),
