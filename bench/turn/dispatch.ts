@@ -26,7 +26,10 @@ export async function dispatchRounds(rounds: number, each: number): Promise<Disp
   const telegram = await startFakeTelegram({ limits: "off" });
   const service = await startService({
     // More messages a minute than the router lets one sandbox ask.
-    config: { inference: { limits: { perMinute: 100_000 } } },
+    config: {
+      inference: { limits: { perMinute: 100_000 } },
+      limits: { messagesPerMinute: 10_000 },
+    },
     env: {
       TELEGRAM_BOT_TOKEN: telegram.token,
       TELEGRAM_API_ROOT: telegram.url,

@@ -5,12 +5,18 @@ import type { Config } from "../../lib/config.ts";
 import { pathsOf } from "../../lib/paths.ts";
 import { Spool } from "../../lib/spool.ts";
 
-/** What people may choose from and use up; read anew at each command: `take` changes them while the bridge runs. */
-export function chatOffers(config: Config): { offers: Offers; take: (config: Config) => void } {
+/**
+ * What people may choose from and use up; read anew at each command: `take` changes them while the bridge runs.
+ * `counted`: whether their messages are counted; nobody counts the operator's own.
+ */
+export function chatOffers(
+  config: Config,
+  counted = true,
+): { offers: Offers; take: (config: Config) => void } {
   const read = ({ inference, limits }: Config): Offers => ({
     ...{ dailyTokens: undefined, dailyMicros: undefined },
     ...offersOf(inference),
-    messagesPerMinute: limits.messagesPerMinute,
+    messagesPerMinute: counted ? limits.messagesPerMinute : undefined,
   });
   const offers = read(config);
   return { offers, take: (changed) => void Object.assign(offers, read(changed)) };

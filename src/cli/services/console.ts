@@ -8,7 +8,7 @@ import { openServiceStore } from "./store.ts";
 
 /** See the module's header. */
 export const startConsole: StartService = async (settings, logger) => {
-  const { offers, take } = chatOffers(settings.config);
+  const { offers, take } = chatOffers(settings.config, false);
   const store = await openServiceStore(settings, "bridge-console", logger);
   const bridge = await runConsoleBridge({
     paths: pathsOf(settings.home),

@@ -346,7 +346,7 @@ describe("card board", () => {
         cards.messageOf(BRIDGE, approvalId)?.previous === undefined
       );
     };
-    await until(() => first.state.dead || done(), 3_000, "first process");
+    await until(() => first.state.dead || done(), 20_000, "first process");
     if (!first.state.dead) await sleep(20);
     const died = first.state.dead;
     const two = start(chat, store);

@@ -160,13 +160,16 @@ describe("previews", () => {
 
   it("coalesces fast drafts to the platform's pace and ends with the newest", async () => {
     const b = board();
+    const began = performance.now();
     for (let i = 1; i <= 40; i++) {
       b.show(i, `text ${i}`);
       await sleep(5);
     }
     await sleep(120);
     assert.equal(b.shown.at(-1), "text 40");
-    assert.ok(b.shown.length <= 8, `${b.shown.length} edits`);
+    // One edit in 40 ms, however long the machine took for the 40 drafts; far fewer than drafts.
+    const most = Math.ceil((performance.now() - began) / 40) + 1;
+    assert.ok(b.shown.length <= most && b.shown.length < 40, `${b.shown.length} edits, at most ${most}`);
     assert.equal(b.anchors(), 1);
     await b.drafts.close();
   });

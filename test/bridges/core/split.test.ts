@@ -130,12 +130,15 @@ describe("splitting", () => {
   });
 
   for (const [name, markdown] of HOSTILE) {
-    it(`bears ${name} within 2 s`, () => {
-      const started = performance.now();
+    it(`bears ${name} within 2 s of CPU time`, () => {
+      // CPU time: what others do on the machine doesn't count.
+      const started = process.cpuUsage();
       const parts = split(markdown, 4_000);
       assert.ok(parts.length > 0);
       for (const part of parts) assert.ok(parseHtml(renderHtml(part)).text.length <= 4_000);
-      assert.ok(performance.now() - started < 2_000, `${Math.round(performance.now() - started)} ms`);
+      const { user, system } = process.cpuUsage(started);
+      const ms = (user + system) / 1_000;
+      assert.ok(ms < 2_000, `${Math.round(ms)} ms`);
     });
   }
 });

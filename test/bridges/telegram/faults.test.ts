@@ -25,7 +25,7 @@ const KINDS: { kind: FaultKind; more?: Partial<Fault> }[] = [
   { kind: "reset-before-apply" },
   { kind: "apply-then-reset" },
   { kind: "apply-then-502" },
-  { kind: "delay", more: { ms: 1_500 } },
+  { kind: "delay", more: { ms: 3_500 } },
   { kind: "429", more: { retryAfter: 1 } },
   { kind: "error", more: { code: 500, description: "Internal Server Error" } },
 ];
@@ -58,7 +58,8 @@ describe("telegram faults", () => {
       admit: async ({ sender }) => ({
         ...{ kind: "admitted", roles, principal: principalOf("telegram", sender.id) },
       }),
-      requestTimeoutMs: 700,
+      // Far above what an unfaulted request takes on a loaded machine, and below the ordered delay.
+      requestTimeoutMs: 2_500,
       owner: "bridge-b",
     });
   });
@@ -129,7 +130,7 @@ describe("telegram faults", () => {
     const whole = () => point !== "second part" || visible(chat).some((m) => m.text.includes("SECOND PART"));
     await until(() => finals().length > 0 && whole(), 30_000, "a final");
     // Whatever is still under way may arrive now: a late edit must not replace the final.
-    await sleep(2_500);
+    await sleep(4_500);
     const strays = visible(chat).filter(
       (m) => !m.text.startsWith("THE FINAL") && !m.text.includes("SECOND PART"),
     );
@@ -199,7 +200,7 @@ describe("telegram faults", () => {
     const preview = await until(() => visible(-ANN).find((m) => m.text === "half of it"), 10_000, "preview");
     s.fake.bot.deleteForBoth(-ANN, preview.id);
     deleted = true;
-    await until(() => visible(-ANN).some((m) => m.text.startsWith("THE FINAL of stream, then")), 10_000);
+    await until(() => visible(-ANN).some((m) => m.text.startsWith("THE FINAL of stream, then")), 30_000);
   });
 
   it("gives up on a chat that blocked the bot, and only on that", async () => {

@@ -9,9 +9,20 @@ import { ANN, BOB, type Setup, setUp } from "./setup.ts";
 
 describe("telegram pieces", () => {
   let s: Setup;
+  /** A turn that hangs ends only when the test lets it. */
+  let hanging = false;
+  const hang = async (user: number, text: string) => {
+    hanging = true;
+    s.fake.bot.say(user, text);
+    await until(
+      async () => (await s.bridgeStore.conversations.look(`telegram.7000000001.${user}`)).turn,
+      10_000,
+    );
+  };
+  const stored = () => until(() => s.fake.bot.unconfirmed() === 0, 10_000, "stored");
   before(async () => {
     s = await setUp(async (turn) => {
-      if (turn.text.startsWith("hang")) await sleep(700);
+      while (turn.text.startsWith("hang") && hanging) await sleep(20);
       return { kind: "final", markdown: "ok" };
     });
   });
@@ -24,40 +35,47 @@ describe("telegram pieces", () => {
     const cut = whole.lastIndexOf("\n", 4_096 + 4_096);
     for (const text of [whole.slice(0, 4_096), whole.slice(4_096, cut), whole.slice(cut + 1)])
       s.fake.bot.say(ANN, text);
-    const turn = await until(() => s.worker.turns.find(({ text }) => text.startsWith(line)), 3_000, "turn");
+    const turn = await until(() => s.worker.turns.find(({ text }) => text.startsWith(line)), 10_000, "turn");
     assert.equal(turn.text, whole);
     assert.equal(turn.seqs.length, 3);
   });
 
   it("messages that come at once are one turn, and so are those behind a running turn", async () => {
     for (const text of ["b1", "b2", "b3"]) s.fake.bot.say(BOB, text);
-    await until(() => s.worker.texts.join(" ").includes("b3"), 3_000, "b3");
+    await until(() => s.worker.texts.join(" ").includes("b3"), 10_000, "b3");
     const turns = s.worker.turns.filter(({ text }) => text.startsWith("b"));
     assert.ok(turns.length <= 2, "the first may be taken by itself");
     assert.equal(turns.map(({ text }) => text).join("\n\n"), "b1\n\nb2\n\nb3");
-    s.fake.bot.say(BOB, "hang on");
-    await sleep(400);
+    await hang(BOB, "hang on");
     for (const text of ["c1", "c2", "c3"]) {
       s.fake.bot.say(BOB, text);
       await sleep(150);
     }
-    const merged = await until(() => s.worker.turns.find(({ text }) => text.startsWith("c1")), 4_000, "c1");
+    await stored();
+    hanging = false;
+    const merged = await until(() => s.worker.turns.find(({ text }) => text.startsWith("c1")), 10_000, "c1");
     assert.equal(merged.text, "c1\n\nc2\n\nc3");
   });
 
   it("a single message waits for nothing", async () => {
-    const asked = performance.now();
-    await s.ask(ANN, "alone", /^ok$/);
-    assert.ok(performance.now() - asked < 290, `${Math.round(performance.now() - asked)} ms`);
+    // The quickest of some: a wait would be in each of them.
+    const times: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      const asked = performance.now();
+      await s.ask(ANN, `alone ${i}`, /^ok$/, 10_000);
+      times.push(performance.now() - asked);
+      await sleep(320);
+    }
+    assert.ok(Math.min(...times) < 290, times.map(Math.round).join(" "));
   });
 
   it("an edit before the agent has begun replaces the message; later ones change nothing", async () => {
-    s.fake.bot.say(ANN, "hang for an edit");
-    await sleep(150);
+    await hang(ANN, "hang for an edit");
     const { messageId } = s.fake.bot.say(ANN, "first wording");
-    await sleep(100);
     s.fake.bot.editOwn(ANN, messageId, "second wording");
-    await until(() => s.worker.texts.includes("second wording"), 4_000, "edited text");
+    await stored();
+    hanging = false;
+    await until(() => s.worker.texts.includes("second wording"), 10_000, "edited text");
     s.fake.bot.editOwn(ANN, messageId, "third wording");
     await until(() => s.fake.bot.unconfirmed() === 0);
     await sleep(200);
@@ -65,12 +83,12 @@ describe("telegram pieces", () => {
   });
 
   it("a command is never a piece, nor an edit into one", async () => {
-    s.fake.bot.say(ANN, "hang again");
-    await sleep(150);
+    await hang(ANN, "hang again");
     const { messageId } = s.fake.bot.say(ANN, "words");
-    await sleep(100);
     s.fake.bot.editOwn(ANN, messageId, "/stop");
-    await until(() => s.worker.texts.includes("words"), 4_000, "words");
+    await stored();
+    hanging = false;
+    await until(() => s.worker.texts.includes("words"), 10_000, "words");
   });
 });
 
