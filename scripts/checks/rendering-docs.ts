@@ -27,7 +27,7 @@ interface Target {
 /** Limits and measures are the platforms' own; nothing is sent. */
 const [telegram, discord] = [
   telegramPlatform(undefined as never, 0, undefined as never),
-  discordPlatform({ api: undefined as never, pending: undefined as never, self: () => "" }),
+  discordPlatform({ api: undefined as never, pending: undefined as never, self: () => "", apiRoot: "" }),
 ];
 const TARGETS: Target[] = [
   {

@@ -86,6 +86,20 @@ export class DiscordApi {
     await this.call(() => this.rest.patch(Routes.channelMessage(channel, id), { body }));
   }
 
+  /** Turns a message into a file: whatever it had before is replaced, so that repeating it changes nothing. */
+  async editFile(
+    channel: string,
+    id: string,
+    file: { name: string; bytes: Buffer },
+    timeoutMs: number,
+  ): Promise<void> {
+    const attachments = [{ id: 0, filename: file.name }];
+    const body = { content: "", components: [], attachments, ...QUIET };
+    const files = [{ name: file.name, data: file.bytes, contentType: "application/octet-stream" }];
+    const signal = AbortSignal.timeout(timeoutMs);
+    await this.call(() => this.rest.patch(Routes.channelMessage(channel, id), { body, files, signal }));
+  }
+
   async deleteMessage(channel: string, id: string): Promise<void> {
     await this.call(() => this.rest.delete(Routes.channelMessage(channel, id)));
   }

@@ -14,6 +14,7 @@ import {
   type BridgeStore,
   backoffMs,
   bridgeStoreOf,
+  type CoreFiles,
   handleInbound,
   type InboundMessage,
   type InboundOutcome,
@@ -27,7 +28,7 @@ import { DiscordApi } from "./api.ts";
 import { Channels, type Done } from "./channels.ts";
 import { registerCommands } from "./commands.ts";
 import { bridgeIdOf, type Interaction, readMessage, type Self } from "./inbound.ts";
-import { discordPlatform, snowflakeAt } from "./outbound.ts";
+import { discordPlatform } from "./outbound.ts";
 import { failureOutcome, outcomeOf } from "./outcome.ts";
 import { PendingInteractions } from "./pending.ts";
 import { handleButton } from "./presses.ts";
@@ -48,6 +49,8 @@ export interface DiscordOptions {
   /** Who is let in, and whose agent they talk to. */
   admit?: Admit;
   store: StoreForBridges & Pick<Store, "sockets">;
+  /** Where files of chats lie on their way; absent: there are none. */
+  files?: CoreFiles;
   /** Unique per process life, for the leases. */
   owner: string;
   /** Whether the bearer of such a name certainly no longer runs; its leases are then taken over at once. */
@@ -218,10 +221,16 @@ class Bridge {
     const { options, api } = this;
     const { logger } = options;
     const pending = new PendingInteractions(api, () => self.application);
-    const platform = discordPlatform({ api, pending, self: () => self.user });
+    const platform = discordPlatform({
+      api,
+      pending,
+      self: () => self.user,
+      apiRoot: options.apiRoot ?? API_ROOT,
+    });
     const core = new BridgeCore({
       ...{ platform, store, logger, owner: options.owner, isDead: options.isDead },
       leaseTtlMs: options.leaseTtlMs ?? LEASE_TTL_MS,
+      files: options.files,
       door: { bridge: bridgeIdOf(self.application), standing: options.allowedUsers },
     });
     const sockets = options.store.sockets(bridgeIdOf(self.application));
@@ -269,7 +278,7 @@ class Bridge {
   private async followAllowed(channels: Channels): Promise<void> {
     for (const user of [...this.options.allowedUsers].slice(0, 100)) {
       const outcome = await outcomeOf(this.api.openDm(user));
-      if (outcome.kind === "ok") channels.follow(outcome.value, snowflakeAt(Date.now()));
+      if (outcome.kind === "ok") channels.follow(outcome.value);
       // Nothing hurries, and every request counts against what answers may use.
       const asked = outcome.kind === "not-applied" ? Math.min(outcome.retryAfterMs, 5_000) : 0;
       await pause(Math.max(FOLLOW_EACH_MS, asked), this.closing.signal);

@@ -29,6 +29,8 @@ export interface ChannelsDeps {
 const MOST_BACK_MS = 24 * 3_600_000;
 /** Watermarks are written together this often: each message is known to the mailbox anyway. */
 const FLUSH_MS = 500;
+/** Stands for a channel: when this bot was served for the first time. What is said after that is owed an answer. */
+const BEGINNING = "0";
 /** Messages that wait in one lane; beyond that they are left to the history. */
 const MOST_WAITING = 500;
 /** Ids that a lane remembers, so that what comes twice is done once. */
@@ -67,7 +69,10 @@ export class Channels {
     for (let failures = 0; !this.closing.signal.aborted; failures++) {
       try {
         this.marks = await this.deps.store.watermarks();
-        return;
+        if (this.marks.has(BEGINNING)) return;
+        this.advance(BEGINNING, snowflakeAt(Date.now()), "");
+        await this.flushNow();
+        if (this.dirty.size === 0) return;
       } catch (err) {
         this.deps.logger.warn({ err }, "watermarks not readable yet");
         await pause(Math.min(3_000, backoffMs(failures)), this.closing.signal);
@@ -88,9 +93,11 @@ export class Channels {
     this.enqueue(channel, () => this.work(channel, payload, facts.id, guild ?? ""));
   }
 
-  /** A channel that somebody may speak in: what is said from `from` on must not be missed. */
-  follow(channel: string, from: string, guild = ""): void {
-    if (!this.marks.has(channel)) this.advance(channel, from, guild);
+  /** A DM that somebody may write in, though nobody was heard there yet: nothing must be missed since the beginning. */
+  follow(channel: string): void {
+    if (this.marks.has(channel)) return;
+    this.advance(channel, this.marks.get(BEGINNING)?.id ?? snowflakeAt(Date.now()), "");
+    this.catchUp(channel);
   }
 
   /** What a guild's list tells of its channels: those in which something was said since are read. */
@@ -109,7 +116,7 @@ export class Channels {
 
   /** Reads what was missed in all DMs, or in every known channel of `guilds`. */
   catchUpAll(belongs: (place: string) => boolean): void {
-    const due = [...this.marks].filter(([, { place }]) => belongs(place));
+    const due = [...this.marks].filter(([channel, { place }]) => channel !== BEGINNING && belongs(place));
     due.sort(([, a], [, b]) => (above(b.id, a.id) ? 1 : -1));
     for (const [channel] of due) this.catchUp(channel);
   }
@@ -117,7 +124,9 @@ export class Channels {
   /** The channels that were spoken in last. */
   catchUpRecent(most: number, belongs: (place: string) => boolean): void {
     const since = snowflakeAt(Date.now() - MOST_BACK_MS);
-    const due = [...this.marks].filter(([, { id, place }]) => belongs(place) && above(id, since));
+    const due = [...this.marks].filter(
+      ([channel, { id, place }]) => channel !== BEGINNING && belongs(place) && above(id, since),
+    );
     due.sort(([, a], [, b]) => (above(b.id, a.id) ? 1 : -1));
     for (const [channel] of due.slice(0, most)) this.catchUp(channel);
   }
@@ -171,6 +180,11 @@ export class Channels {
       try {
         while (!this.deps.roomy() && !this.closing.signal.aborted) await pause(200, this.closing.signal);
         if (this.closing.signal.aborted) return;
+        // A process that dies while it handles the first message of a channel must find it again.
+        if (!this.marks.has(channel) && guild === "") {
+          this.advance(channel, String(BigInt(id) - 1n), guild);
+          await this.flushNow();
+        }
         const done = await this.deps.handle(payload, guild);
         this.remember(lane, id);
         if (done !== "ignored" || this.marks.has(channel)) this.advance(channel, id, guild);

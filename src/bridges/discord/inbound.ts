@@ -3,7 +3,8 @@
  * Ids, never names, decide anything. A thread is a channel of its own, so it is a conversation of its own. Edited
  * messages are not asked for: an edit of a message that was handed over changes nothing, and /help says so.
  */
-import type { InboundMessage, Place } from "../core/index.ts";
+import type { InboundMessage, Place, Quote } from "../core/index.ts";
+import { filesOf } from "./files.ts";
 import { InteractionFacts, MessageFacts } from "./payloads.ts";
 
 /** Who the bot is. */
@@ -55,6 +56,8 @@ export function readMessage(payload: unknown, self: Self, channelName = "", guil
   const addressed =
     facts.mentions.some(({ id }) => id === self.user) || facts.referenced_message?.author.id === self.user;
   const text = textOf(facts, self);
+  const files = filesOf(facts);
+  const quotes = quotesOf(facts, self);
   return {
     kind: "message",
     message: {
@@ -63,6 +66,8 @@ export function readMessage(payload: unknown, self: Self, channelName = "", guil
       deliver: { chat: facts.channel_id, replyTo: facts.id },
       place: placeOf(facts.channel_id, channelName, within, addressed),
       ...(text === "" && facts.attachments.length + facts.components.length > 0 ? {} : { text }),
+      ...(files.length === 0 ? {} : { files }),
+      ...(quotes.length === 0 ? {} : { quotes }),
     },
   };
 }
@@ -103,6 +108,13 @@ function placeOf(channel: string, name: string, guild: string | undefined, addre
   return guild === undefined
     ? { kind: "private" }
     : { kind: "group", id: channel, name, addressed, within: guild };
+}
+
+/** What somebody else said and is answered: handed on as their words, not as the sender's. */
+function quotesOf({ referenced_message: answered }: MessageFacts, self: Self): Quote[] {
+  if (!answered || answered.author.id === self.user || answered.content === "") return [];
+  const { id, global_name: shown, username } = answered.author;
+  return [{ how: "reply", identity: `discord:${id}`, name: shown ?? username, text: answered.content }];
 }
 
 /** What was said, without the bot's own name; other people's are readable. */

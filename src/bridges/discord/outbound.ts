@@ -12,11 +12,13 @@ import {
   type Button,
   type Content,
   type Outcome,
+  type OutgoingFile,
   phrase,
   plainText,
   type Style,
 } from "../core/index.ts";
 import type { DiscordApi, MessageBody } from "./api.ts";
+import { fetchFile, safeName } from "./files.ts";
 import { failureOutcome, outcomeOf } from "./outcome.ts";
 import type { PendingInteractions } from "./pending.ts";
 import { measureMarkdown, renderMarkdown } from "./render.ts";
@@ -29,6 +31,8 @@ export const ANCHOR_TEXT = "…";
 const KEY_LENGTH = 22;
 /** Discord, "Action Row": five buttons in a row, five rows in a message. */
 const PER_ROW = 5;
+/** A file of ten megabytes over a slow line. Milliseconds; discord.js's own limit counts, too. */
+const UPLOAD_MS = 60_000;
 const ROWS = 5;
 
 /** What the platform needs. */
@@ -37,10 +41,12 @@ export interface OutboundDeps {
   pending: PendingInteractions;
   /** The bot's user id. */
   self(): string;
+  /** Where Discord is: a server of others serves its own files. */
+  apiRoot: string;
 }
 
 /** The Discord platform. */
-export function discordPlatform({ api, pending, self }: OutboundDeps): BridgePlatform {
+export function discordPlatform({ api, pending, self, apiRoot }: OutboundDeps): BridgePlatform {
   return {
     name: "discord",
     capabilities: { supportsDrafts: false, supportsButtons: true, supportsTyping: true },
@@ -79,6 +85,13 @@ export function discordPlatform({ api, pending, self }: OutboundDeps): BridgePla
       const interaction = interactionOf(to);
       const said = interaction === undefined ? undefined : await pending.say(interaction, body);
       return said ?? (await outcomeOf(api.createMessage(to.chat, { ...body, ...replyTo(to) })));
+    },
+
+    fetchFile: (file) => fetchFile(file, apiRoot),
+
+    async editFile(to: Delivery, id: string, file: OutgoingFile): Promise<Outcome<void>> {
+      const { name, bytes } = file;
+      return await outcomeOf(api.editFile(to.chat, id, { name: safeName(name), bytes }, UPLOAD_MS));
     },
 
     async typing(to: Delivery): Promise<void> {

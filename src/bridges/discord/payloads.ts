@@ -12,6 +12,14 @@ export const UserFacts = z.looseObject({
   bot: z.boolean().optional(),
 });
 
+/** A file of a message. */
+const AttachmentFacts = z.looseObject({
+  url: z.string().max(4_000),
+  filename: z.string().default("file"),
+  content_type: z.string().nullish().catch(undefined),
+  size: z.number().optional().catch(undefined),
+});
+
 /** A message, from the gateway or from history. */
 export const MessageFacts = z.looseObject({
   id: Snowflake,
@@ -22,8 +30,12 @@ export const MessageFacts = z.looseObject({
   guild_id: Snowflake.nullish(),
   webhook_id: z.string().nullish(),
   mentions: z.array(UserFacts).catch([]),
-  attachments: z.array(z.unknown()).catch([]),
-  referenced_message: z.looseObject({ author: UserFacts }).nullish().catch(null),
+  attachments: z.array(AttachmentFacts).catch([]),
+  flags: z.number().catch(0),
+  referenced_message: z
+    .looseObject({ author: UserFacts, content: z.string().catch("") })
+    .nullish()
+    .catch(null),
   components: z.array(z.unknown()).catch([]),
 });
 export type MessageFacts = z.infer<typeof MessageFacts>;

@@ -6,7 +6,7 @@ import { Fault } from "../../lib/errors.ts";
 import { isDead, ownerName } from "../../lib/owner.ts";
 import { pathsOf } from "../../lib/paths.ts";
 import { readSecret } from "../supervisor/secrets.ts";
-import { chatOffers } from "./chat.ts";
+import { chatFiles, chatOffers } from "./chat.ts";
 import type { StartService } from "./service.ts";
 import { openServiceStore } from "./store.ts";
 
@@ -32,6 +32,7 @@ export const startDiscord: StartService = async (settings, logger) => {
     isDead: (owner) => isDead(owner, settings.hostId),
     logger,
     offers,
+    files: chatFiles(settings.home, settings.config),
   });
   const close = async (flushMs?: number) => {
     await bridge.close(flushMs);

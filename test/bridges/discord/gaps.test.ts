@@ -9,7 +9,9 @@ describe("discord bridge: gaps", () => {
   let s: Setup;
   let channel: string;
   const bot = () => s.fake.bot;
-  const count = (text: string) => s.worker.texts.filter((one) => one === text).length;
+  // What is said in a guild comes with its speaker.
+  const count = (text: string) =>
+    s.worker.texts.filter((one) => one.split("\n").some((line) => line.endsWith(text))).length;
   const taken = (text: string, ms = 12_000) => until(() => count(text) > 0, ms, `"${text}" taken`);
   const listening = () => until(() => s.bridge.status().state === "listening", 8_000, "listening");
 
@@ -56,7 +58,7 @@ describe("discord bridge: gaps", () => {
     );
     await sleep(300);
     assert.equal(all.match(/missed 2/g)!.length, 1);
-    assert.ok(!s.worker.texts.includes("not for the bot"));
+    assert.equal(count("not for the bot"), 0);
     await listening();
   });
   it("reads more than a page of history", async () => {
@@ -199,7 +201,7 @@ describe("discord bridge: start and shards", () => {
     const guilds = Array.from({ length: 4 }, (_, n) => String(BigInt(n) << 22n));
     const channels = guilds.map((id) => s.fake.bot.addGuild(id));
     for (const [n, channel] of channels.entries())
-      await s.ask(ANN, `${s.mention} shard ${n}`, new RegExp(`^echo: shard ${n}$`), { channel, ms: 10_000 });
+      await s.ask(ANN, `${s.mention} shard ${n}`, new RegExp(`shard ${n}$`), { channel, ms: 10_000 });
     // A command that the process without the delivery lease hears must not stay "is thinking".
     for (const channel of channels) s.fake.bot.command(ANN, channel, "new");
     await until(() => channels.every((one) => s.fake.bot.thinking(one) === 0), 8_000, "nothing thinks");
@@ -207,7 +209,7 @@ describe("discord bridge: start and shards", () => {
     await until(() => s.bridge.status().shards.held.length === 4, 10_000, "all shards again");
     await until(() => s.bridge.status().state === "listening", 10_000);
     for (const [n, channel] of channels.entries())
-      await s.ask(BOB, `${s.mention} again ${n}`, new RegExp(`^echo: again ${n}$`), { channel, ms: 10_000 });
+      await s.ask(BOB, `${s.mention} again ${n}`, new RegExp(`again ${n}$`), { channel, ms: 10_000 });
     await s.close();
   });
 });

@@ -37,6 +37,10 @@ export function applyEdit(bot: FakeBot, message: StoredMessage, body: Body): Sto
     at: Date.now(),
   });
   const channel = bot.state.channels.get(message.channel)!;
+  const listed = body.json["attachments"] as { id?: unknown }[] | undefined;
+  // Discord: an edit that lists attachments keeps those and drops the others.
+  if (listed)
+    message.attachments = message.attachments.filter(({ id }) => listed.some((one) => String(one.id) === id));
   message.attachments.push(
     ...payload.files.map((file) => bot.state.keep(channel.id, file, bot.options.base())),
   );
