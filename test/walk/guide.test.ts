@@ -193,6 +193,12 @@ describe("the deployment guide", { skip: noTmux() }, () => {
     await terminal.shows(/\[0\]\$\s*$/, 10_000);
   });
 
+  step("advanced 3. deploying to a remote GPU: needs NVIDIA's brev, and says what it would do", async () => {
+    const literal = "nemoclaw deploy --target remote-gpu --instance-type A100";
+    await shell.expect(literal, /brev CLI, which isn't installed[\s\S]*--host user@host/, { code: 1 });
+    await shell.expect(`${literal} --dry-run`, /would: brev create remote-gpu --gpu-name A100/);
+  });
+
   step("advanced 4. nemoclaw start telegram-bridge and discord-bridge, while the service runs", async () => {
     await shell.expect(
       "nemoclaw start telegram-bridge",
