@@ -13,11 +13,13 @@ import { type FakeDiscord, startFakeDiscord } from "../fakes/discord/index.ts";
 import { type FakeTelegram, startFakeTelegram } from "../fakes/telegram/index.ts";
 import { type FakeVendor, startFakeVendor } from "../fakes/vendor/index.ts";
 import { scripted } from "../helpers/scripted-vendor.ts";
-import { furnishedHome } from "../helpers/service.ts";
+import { furnishedHome, waitUntil } from "../helpers/service.ts";
 import { noTmux } from "../helpers/tmux.ts";
 import { Shell } from "./shell.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
+/** A person on Telegram. */
+const ANN = 4_242;
 const KEY = "dk-walk-key-0123456789abcdef";
 
 describe("the deployment guide", { skip: noTmux() }, () => {
@@ -160,11 +162,40 @@ describe("the deployment guide", { skip: noTmux() }, () => {
     await shell.expect("nemoclaw my-agent start", /✓/, { golden: "sandbox-start" });
   });
 
-  step("9. a second sandbox", async () => {
-    await shell.expect(
-      "nemoclaw onboard --non-interactive --name research --provider demo",
-      /Sandbox {6}research \(Landlock/,
-    );
+  step("9. a second sandbox, by the wizard again; a bot, its first admin, and an answer there", async () => {
+    const { terminal } = shell;
+    await shell.begin("nemoclaw onboard");
+    await terminal.shows(/Name of the sandbox/, 30_000);
+    terminal.type("research");
+    terminal.press("Enter");
+    await terminal.shows(/Who answers\?/);
+    terminal.press("Up"); // From the first choice to the last: the demo.
+    terminal.press("Enter");
+    await terminal.shows(/What may it reach without asking\?/);
+    terminal.press("Enter");
+    await terminal.shows(/Chat by Telegram\?/);
+    terminal.press("y");
+    await terminal.shows(/Bot token from @BotFather/);
+    terminal.type(telegram.token);
+    terminal.press("Enter");
+    await terminal.shows(/the bot is @fake_claw_bot[\s\S]*Chat by Discord\?/);
+    terminal.press("Enter");
+    await terminal.shows(/=== Installation complete ===[\s\S]*\n\[0\]\$/, 60_000);
+    const screen = terminal.screen();
+    assert.match(screen, /Sandbox {6}research \(Landlock/);
+    assert.ok(!screen.includes(telegram.token), "tokens are never shown");
+    const [, code = ""] = /\/claim (\S+)/.exec(screen) ?? [];
+
+    const heard = (what: RegExp) =>
+      waitUntil(
+        () => telegram.bot.fromBot(ANN).some(({ text }) => what.test(text ?? "")),
+        30_000,
+        () => `${what} wasn't said: ${JSON.stringify(telegram.bot.fromBot(ANN).map(({ text }) => text))}`,
+      );
+    telegram.bot.say(ANN, `/claim ${code}`);
+    await heard(/admin/);
+    telegram.bot.say(ANN, "What is 17+25?");
+    await heard(/42/);
     await shell.expect("nemoclaw list", /my-agent \*[\s\S]*research/, { golden: "list" });
     await shell.expect("openshell sandbox list", /^NAME +CREATED +PHASE\n/);
     await shell.expect("openshell sandbox inspect my-agent", /^Sandbox:\n\n {2}Id: /);
@@ -200,17 +231,7 @@ describe("the deployment guide", { skip: noTmux() }, () => {
   });
 
   step("advanced 4. nemoclaw start telegram-bridge and discord-bridge, while the service runs", async () => {
-    await shell.expect(
-      "nemoclaw start telegram-bridge",
-      /TELEGRAM_BOT_TOKEN=… nemoclaw start telegram-bridge/,
-      {
-        code: 1,
-      },
-    );
-    await shell.expect(
-      `TELEGRAM_BOT_TOKEN=${telegram.token} nemoclaw start telegram-bridge`,
-      /● telegram-bridge ready \(pid \d+\) {2}@/,
-    );
+    await shell.expect("nemoclaw start telegram-bridge", /● telegram-bridge ready \(pid \d+\) {2}@/);
     await shell.expect("nemoclaw start discord-bridge", /DISCORD_BOT_TOKEN=… nemoclaw start discord-bridge/, {
       code: 1,
     });
