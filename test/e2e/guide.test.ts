@@ -46,5 +46,12 @@ describe("the deployment guide, steps 5 and 6", () => {
     const answer = await service.ask("What is 3+4?", { timeoutMs: COLD_MS });
     assert.match(answer.markdown, /7/);
     terminal.line("exit");
+    await terminal.shows(/^host>\s*$/m);
+  });
+
+  it("nemoclaw NAME agent asks the warm agent from outside", async () => {
+    terminal.line('clear; nemoclaw my-agent agent -m "What is 40+2?"; echo code=$?');
+    await terminal.shows(/^code=\d+$/m, COLD_MS);
+    assert.match(terminal.screen(), /\b42\b[\s\S]*^code=0$/m);
   });
 });
