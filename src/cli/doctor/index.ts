@@ -5,6 +5,7 @@ import { checkAgent, checkRecords } from "./agent.ts";
 import { checkAudit } from "./audit.ts";
 import { checkClock } from "./clock.ts";
 import { checkConfig, checkPolicyFile } from "./config.ts";
+import { checkDiscord } from "./discord.ts";
 import { type Examined, examine } from "./examined.ts";
 import { guarded } from "./guard.ts";
 import { checkHome, checkLock, checkSandboxLocks, checkSecrets } from "./home.ts";
@@ -39,6 +40,7 @@ export async function diagnose(home: string, project: string, env: NodeJS.Proces
     checkSwapped(it),
     guarded("provider", () => checkProviders(it)),
     guarded("telegram token", () => checkTelegram(it)),
+    guarded("discord token", () => checkDiscord(it)),
   ]);
   return [...groups.flat(), checkClock(it.outside.skews)];
 }

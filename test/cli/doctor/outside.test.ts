@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { startFakeDiscord } from "../../fakes/discord/index.ts";
 import { startFakeTelegram } from "../../fakes/telegram/index.ts";
 import { startFakeVendor } from "../../fakes/vendor/index.ts";
 import { waitUntil } from "../../helpers/service.ts";
@@ -137,6 +138,35 @@ describe("doctor: Telegram", () => {
       });
     } finally {
       await telegram.close();
+    }
+  });
+});
+
+describe("doctor: Discord", () => {
+  it("a dead token", async () => {
+    const discord = await startFakeDiscord();
+    try {
+      await onHome({ discord: { apiRoot: discord.url } }, async ({ home }) => {
+        const dead = discord.token.replace(/.{4}$/, "XXXX");
+        const seen = await doctor(home, { env: { DISCORD_BOT_TOKEN: dead } });
+        expectTrouble(seen, "discord token", "fail", /refuses the bot's token \(401\)/, /Reset Token/);
+        assert.ok(!JSON.stringify([...seen.checks]).includes(dead));
+      });
+    } finally {
+      await discord.close();
+    }
+  });
+
+  it("a bot that may not read messages", async () => {
+    const discord = await startFakeDiscord({ gateway: { privileged: 0 } });
+    try {
+      await onHome({ discord: { apiRoot: discord.url } }, async ({ home }) => {
+        const seen = await doctor(home, { env: { DISCORD_BOT_TOKEN: discord.token } });
+        assert.equal(seen.checks.get("discord token")?.state, "ok");
+        expectTrouble(seen, "discord intents", "fail", /may not read/, /Message Content Intent/);
+      });
+    } finally {
+      await discord.close();
     }
   });
 });
