@@ -54,7 +54,7 @@ export type InboundOutcome =
 /** What handling a message needs. */
 export interface InboundDeps extends CommandDeps {
   admit: Admit;
-  /** Where people come in by themselves; absent: a stranger is told whom to ask. */
+  /** Where people come in by themselves; absent: strangers hear nothing. */
   reception?: Reception | undefined;
   /** The bot's user name, for `/cmd@bot`. */
   botName: string;
@@ -73,9 +73,7 @@ export async function handleInbound(given: InboundMessage, deps: InboundDeps): P
   const access = await deps.admit({ ...message, platform });
   if (access.kind === "ignored") return access;
   if (access.kind === "stranger")
-    return deps.reception
-      ? { kind: "stranger", told: await deps.reception.stranger(message) }
-      : await greetStranger(message, access.reason, deps);
+    return { kind: "stranger", told: (await deps.reception?.stranger(message)) ?? false };
   const { principal, conversation = message.conversation } = access;
   const admitted: Admitted = { ...message, conversation, principal };
   const about = await deps.reception?.command(message, access);
@@ -252,21 +250,4 @@ async function answer(
 ): Promise<InboundOutcome> {
   await deps.reply(message.deliver, code, params);
   return { kind: "answered", code };
-}
-
-/** A stranger learns their id and how to be let in, at most once an hour, and nothing else. */
-async function greetStranger(
-  message: InboundMessage,
-  reason: "closed" | "not-listed",
-  deps: InboundDeps,
-): Promise<InboundOutcome> {
-  const { id } = message.sender;
-  if (!/^[0-9]{1,20}$/.test(id))
-    throw new Fault({ code: "identity-invalid", message: "platform identity is no number" });
-  const told = await deps.bridge.strangerKnocked(id);
-  deps.logger.info({ sender: id, told }, "stranger refused");
-  const setting = `${message.bridge.split(".")[0]!.toUpperCase()}_ALLOWED_USERS`;
-  if (told)
-    await deps.reply(message.deliver, reason === "closed" ? "stranger-closed" : "stranger", { id, setting });
-  return { kind: "stranger", told };
 }

@@ -84,7 +84,7 @@ describe("catalogue", () => {
     assert.equal(blocks.length, 1);
     const kinds = new Set((blocks[0] as { children: { type: string }[] }).children.map((node) => node.type));
     assert.deepEqual([...kinds], ["text"]);
-    const code = parseMarkdown(sentence("stranger", { id: "1` [a](https://evil.example) `2" }));
+    const code = parseMarkdown(sentence("access.paired", { id: "1` [a](https://evil.example) `2" }));
     assert.doesNotMatch(JSON.stringify(code), /"type":"link"/);
   });
 });

@@ -45,6 +45,8 @@ export class Reception {
   /** Somebody unknown wrote in private. Resolves whether they were told something. */
   async stranger(message: ReceptionMessage): Promise<boolean> {
     const { sender, deliver } = message;
+    // A group would read along.
+    if (message.place.kind !== "private") return false;
     if (!/^[0-9]{1,20}$/.test(sender.id))
       throw new Fault({ code: "identity-invalid", message: "platform identity is no number" });
     const hash = claimIn(message.text ?? "");

@@ -13,12 +13,7 @@ export const GERMAN: Readonly<Record<string, string>> = {
   "help.edits":
     "Du kannst eine Nachricht durch Bearbeiten berichtigen, solange dein Agent nicht mit ihr begonnen hat. Spätere Änderungen bewirken nichts: Schick dann eine neue Nachricht.",
   "unknown-command": "Den Befehl /{name} kenne ich nicht. Siehe /help.",
-  stranger:
-    "Hallo! Dieser Bot ist privat, und du stehst noch nicht auf seiner Liste.\n\nDeine Benutzer-ID ist `{id}`. Um eingelassen zu werden, schick sie der Person, die diesen Bot betreibt.",
-  "stranger-closed":
-    "Hallo! Bei diesem Bot ist noch niemand eingelassen.\n\nDeine Benutzer-ID ist `{id}`. Wenn du diesen Bot betreibst, trag die ID in {setting} ein und starte ihn neu.",
   "not-here": "Darauf antworte ich hier nicht.",
-  "private-only": "Ich antworte nur in privaten Chats.",
   "text-only":
     "Ich kann Text und Dateien lesen, das hier aber nicht. Bitte schreib deine Nachricht als Text oder schick sie als Datei.",
   "not-accepted": "Deine Nachricht konnte nicht angenommen werden. Bitte schick sie noch einmal.",

@@ -81,11 +81,6 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   "export.agent": "Agent",
 
   "unknown-command": "I don't know the command /{name}. See /help.",
-  stranger:
-    "Hello! This bot is private, and you are not on its list yet.\n\nYour user id is `{id}`. To be let in, send it to the person who runs this bot.",
-  "stranger-closed":
-    "Hello! Nobody has been let in to this bot yet.\n\nYour user id is `{id}`. If you run this bot, put the id into {setting} and start it again.",
-  "private-only": "I only answer in private chats.",
   "not-here": "I don't answer this here.",
   "text-only":
     "I can read text and files, but not this. Please write your message as text, or send it as a file.",

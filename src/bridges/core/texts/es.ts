@@ -13,12 +13,7 @@ export const SPANISH: Readonly<Record<string, string>> = {
   "help.edits":
     "Puedes corregir un mensaje editándolo mientras tu agente no haya empezado con él. Después, editar no cambia nada: envía un mensaje nuevo.",
   "unknown-command": "No conozco el comando /{name}. Mira /help.",
-  stranger:
-    "¡Hola! Este bot es privado y todavía no estás en su lista.\n\nTu identificador de usuario es `{id}`. Para que te dejen entrar, envíaselo a la persona que administra este bot.",
-  "stranger-closed":
-    "¡Hola! Todavía no se ha dejado entrar a nadie en este bot.\n\nTu identificador de usuario es `{id}`. Si administras este bot, ponlo en {setting} y reinícialo.",
   "not-here": "No respondo a esto aquí.",
-  "private-only": "Solo respondo en chats privados.",
   "text-only":
     "Sé leer texto y archivos, pero esto no. Escribe tu mensaje como texto o envíalo como archivo, por favor.",
   "not-accepted": "No se pudo aceptar tu mensaje. Envíalo otra vez, por favor.",

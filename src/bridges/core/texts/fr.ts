@@ -13,12 +13,7 @@ export const FRENCH: Readonly<Record<string, string>> = {
   "help.edits":
     "Tu peux corriger un message en le modifiant tant que ton agent ne l’a pas commencé. Ensuite, une modification ne change rien : envoie un nouveau message.",
   "unknown-command": "Je ne connais pas la commande /{name}. Voir /help.",
-  stranger:
-    "Bonjour ! Ce bot est privé et tu n’es pas encore sur sa liste.\n\nTon identifiant est `{id}`. Pour entrer, envoie-le à la personne qui gère ce bot.",
-  "stranger-closed":
-    "Bonjour ! Personne n’a encore accès à ce bot.\n\nTon identifiant est `{id}`. Si tu gères ce bot, mets-le dans {setting} et redémarre-le.",
   "not-here": "Je ne réponds pas à cela ici.",
-  "private-only": "Je ne réponds que dans les discussions privées.",
   "text-only":
     "Je sais lire du texte et des fichiers, mais pas ceci. Écris ton message sous forme de texte ou envoie-le en fichier, s’il te plaît.",
   "not-accepted": "Ton message n’a pas pu être accepté. Envoie-le encore une fois, s’il te plaît.",
