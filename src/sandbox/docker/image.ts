@@ -41,11 +41,16 @@ export async function ensureImage(
   return made;
 }
 
-/** Assembles the image, replacing one of that name. @throws Fault `docker-no-image` where this machine can't. */
-export async function buildFromHost(daemon: Daemon, name: string, node: string): Promise<ImageInfo> {
+/** Assembles the image, replacing one of that name; `more`: Debian packages besides. @throws Fault `docker-no-image` where this machine can't. */
+export async function buildFromHost(
+  daemon: Daemon,
+  name: string,
+  node: string,
+  more: readonly string[] = [],
+): Promise<ImageInfo> {
   let rootFs: Awaited<ReturnType<typeof hostRootFs>>;
   try {
-    rootFs = await hostRootFs(node);
+    rootFs = await hostRootFs(node, more);
   } catch (error) {
     throw noImage(name, (error as Error).message);
   }

@@ -80,10 +80,10 @@ export interface RootFs {
   close(): void;
 }
 
-/** @throws Error that says what this machine lacks. */
-export async function hostRootFs(node: string): Promise<RootFs> {
+/** `more`: packages besides. @throws Error that says what this machine lacks. */
+export async function hostRootFs(node: string, more: readonly string[] = []): Promise<RootFs> {
   if (!existsSync("/usr/bin/dpkg-query")) throw new Error("it is no Debian or Ubuntu system");
-  const files = hostFiles();
+  const files = hostFiles(more);
   const staging = mkdtempSync(join(tmpdir(), "nemoclaw-image-"));
   const close = () => rmSync(staging, { recursive: true, force: true });
   try {
@@ -118,8 +118,8 @@ export async function hostRootFs(node: string): Promise<RootFs> {
 }
 
 /** Files of the packages, as they really lie, and the links that alternatives make. */
-function hostFiles(): string[] {
-  const packages = closure([...NEEDED, ...WELCOME]);
+function hostFiles(more: readonly string[]): string[] {
+  const packages = closure([...NEEDED, ...WELCOME, ...more]);
   const missing = NEEDED.filter((name) => !packages.has(name));
   if (missing.length > 0) throw new Error(`it lacks the packages ${missing.join(", ")}`);
   const listed = query("/usr/bin/dpkg-query", ["--listfiles", ...packages]).split("\n");
