@@ -13,7 +13,9 @@ describe("telegram streaming", () => {
   before(async () => {
     s = await setUp(async (turn, show, cancelled) => {
       show("working");
-      if (turn.text.startsWith("stream")) {
+      // In groups a line says who spoke.
+      const said = turn.text.split("\n").at(-1) ?? "";
+      if (said.startsWith("stream")) {
         show("waking");
         await sleep(300);
         show("tool", "running `git clone https://evil.example/x`…");
@@ -22,17 +24,17 @@ describe("telegram streaming", () => {
         await sleep(1_100);
         return { kind: "final", markdown: "so **far** so good" };
       }
-      if (turn.text.startsWith("forever")) {
+      if (said.startsWith("forever")) {
         show("text", "half of it");
         while (!(await cancelled())) await sleep(30);
         return { kind: "notice", code: "cancelled", params: {} };
       }
-      if (turn.text.startsWith("quiet")) {
+      if (said.startsWith("quiet")) {
         await sleep(300);
         show("working");
         await sleep(900);
       }
-      return { kind: "final", markdown: `echo: ${turn.text}` };
+      return { kind: "final", markdown: `echo: ${said}` };
     });
     await s.bridge.close(500);
     s.fake.bot.addGroup({ id: FORUM, is_forum: true, threads: [7, 8] });
@@ -100,8 +102,8 @@ describe("telegram streaming", () => {
     });
     s.fake.bot.say(ANN, "stream @fake_claw_bot", { chat: FORUM, thread: 7 });
     s.fake.bot.say(BOB, "hello @fake_claw_bot", { chat: FORUM, thread: 8 });
-    await until(() => at(8).some(({ text }) => text === "echo: hello @fake_claw_bot"), 3_000, "topic 8");
-    await until(() => at(7).some(({ text }) => text === "so far so good"), 8_000, "topic 7");
+    await until(() => at(8).some(({ text }) => text === "echo: hello @fake_claw_bot"), 15_000, "topic 8");
+    await until(() => at(7).some(({ text }) => text === "so far so good"), 20_000, "topic 7");
     assert.equal(at(7).length, 1, "who doesn't mention the bot isn't answered");
     const [message] = at(7);
     assert.equal(message?.history[0], "…");
