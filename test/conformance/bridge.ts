@@ -64,6 +64,14 @@ export function bridgeConformance(name: string, open: () => Promise<Platform>): 
         await sleep(300);
         assert.equal(world.worker.texts.filter((text) => text === "late after the cut").length, 1);
       });
+      it("/stop is never behind the running turn: its effect is seen within 2 s", async () => {
+        await world.platform.tell(me(5), "slow one");
+        await eventually("a preview", async () => (await world.platform.preview(me(5))) !== "");
+        const at = Date.now();
+        await ask(world, me(5), "/stop", /Stopped/);
+        const ms = Date.now() - at;
+        assert.ok(ms < 2_000, `${ms} ms`);
+      });
       it("delivers twice: taken once", async () => {
         await world.platform.twice(me(1));
         await ask(world, me(1), "only once please", /only once please/);
@@ -92,7 +100,7 @@ export function bridgeConformance(name: string, open: () => Promise<Platform>): 
       it("no request of the whole run broke a rule: previews, pings, embeds", async () => {
         assert.deepEqual(await world.platform.breaches(), []);
       });
-      it(`has at least 120 named cases (${ALL.length + 6} ran)`, () => assert.ok(ALL.length + 6 >= 120));
+      it(`has at least 120 named cases (${ALL.length + 7} ran)`, () => assert.ok(ALL.length + 7 >= 120));
     });
   });
 }
