@@ -28,7 +28,9 @@ export async function checkUserNamespaces(host: Host): Promise<Finding> {
   return fail(
     name,
     `refused: ${tried.stderr.trim().split("\n")[0]}`,
-    fix ? `as root: ${fix}` : "inside a container allow them (podman: --security-opt seccomp=unconfined)",
+    fix
+      ? `as root: ${fix} (or let Docker make the sandboxes: --driver docker)`
+      : "inside a container allow them (podman: --security-opt seccomp=unconfined)",
   );
 }
 

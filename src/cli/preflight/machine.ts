@@ -13,7 +13,7 @@ export function checkSystem(host: Host): Finding {
     return fail(
       name,
       `${what} (${host.arch})`,
-      "run it in a Linux machine (Colima, WSL2), or with Docker: nemoclaw start --driver docker",
+      "run it inside a Linux machine: Colima on macOS, WSL2 on Windows",
     );
   }
   if (host.arch !== "x64" && host.arch !== "arm64")
