@@ -68,9 +68,9 @@ export const ModelName = z.string().regex(/^[a-z0-9-]{1,32}\/[A-Za-z0-9._:/@+-]{
 
 /**
  * What a message does that comes while a turn runs. `followup`: waits, and is answered together with others that wait.
- * `interrupt`: ends the running turn. `steer`: reaches the running turn.
+ * `interrupt`: ends the running turn.
  */
-export const QueueMode = z.enum(["followup", "steer", "interrupt"]);
+export const QueueMode = z.enum(["followup", "interrupt"]);
 export type QueueMode = z.infer<typeof QueueMode>;
 
 /** A command that changes a conversation's order of things (RELIABILITY §2 "Order"). */

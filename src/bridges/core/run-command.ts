@@ -13,6 +13,7 @@ import type {
   ProfilePort,
   UsagePort,
 } from "../../store/index.ts";
+import { QueueMode } from "../../store/index.ts";
 import { answerApprovals, answerRules, type CardCommandDeps, resetGrants } from "./cards/commands.ts";
 import { type Words, wordsOf } from "./catalogue.ts";
 import { COMMAND_TABLE, type CommandName, commandData } from "./commands.ts";
@@ -62,9 +63,6 @@ export interface CommandDeps extends CardCommandDeps {
 export type CommandOutcome = { kind: "answered" } | { kind: "accepted"; result: AcceptResult; text?: string };
 
 type Handler = (event: CommandEvent, args: string, deps: CommandDeps) => Promise<CommandOutcome>;
-
-/** What /queue offers. */
-const MODES = ["followup", "interrupt"] as const;
 
 const ANSWERED = { kind: "answered" } as const;
 
@@ -137,15 +135,15 @@ const HANDLERS: Record<CommandName, Handler> = {
   },
 
   async queue(event, args, deps) {
-    const wanted = MODES.find((mode) => mode === args.toLowerCase());
+    const wanted = QueueMode.options.find((mode) => mode === args.toLowerCase());
     if (wanted) return ordered(event, deps, { name: "queue", mode: wanted });
     if (args !== "") return await say(event, deps, "queue-unknown", { mode: args });
     const look = await deps.conversations.look(event.conversation);
     const words = wordsOf(event.deliver.language);
-    const lines = MODES.map(
+    const lines = QueueMode.options.map(
       (one) => `- \`${one}\`${one === look.mode ? " ✓" : ""} – ${words.sentence(`queue.${one}`)}`,
     );
-    const buttons = MODES.flatMap((one) => button(one, commandData("queue", one)));
+    const buttons = QueueMode.options.flatMap((one) => button(one, commandData("queue", one)));
     const waiting = words.sentence("status.waiting", { count: String(look.waiting) });
     return await show(event, deps, [waiting, lines.join("\n"), words.sentence("queue-how")], buttons);
   },
