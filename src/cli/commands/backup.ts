@@ -130,7 +130,7 @@ export function uninstallCommand(): Command {
     .action(async (options: UninstallOptions) => {
       const { planUninstall, uninstall } = await import("../backup/uninstall.ts");
       const { confirm } = await import("../confirm.ts");
-      const { removeProgram } = await import("../backup/program.ts");
+      const { removeProgram, removeUnit } = await import("../backup/program.ts");
       const plan = planUninstall(options.home ?? homeFrom(process.env), options.keepData === true);
       say(`In ${plan.home} this is removed: ${plan.removed.join(", ") || "nothing"}`);
       if (plan.kept.length > 0) say(`This is kept: ${plan.kept.join(", ")}`);
@@ -140,7 +140,8 @@ export function uninstallCommand(): Command {
       const gone = await uninstall(plan, (line) => say(`· ${line}`));
       if (plan.foreign.length > 0) say(`! not ours, left where it is: ${plan.foreign.join(", ")}`);
       // Another home's end is no reason to take the commands away.
-      if (plan.home === homeFrom({})) for (const line of removeProgram()) say(`· ${line}`);
+      if (plan.home === homeFrom({}))
+        for (const line of [...removeUnit(), ...removeProgram()]) say(`· ${line}`);
       console.log(
         gone ? `${plan.home} is gone` : `${plan.home} keeps ${[...plan.kept, ...plan.foreign].join(", ")}`,
       );
