@@ -28,11 +28,8 @@ import { pack } from "tar-stream";
 import { createBackup } from "../../../src/cli/backup/create.ts";
 import { Digest, type EntryHeader, placeOf } from "../../../src/cli/backup/format.ts";
 import { isHalf, markHalf } from "../../../src/cli/backup/half.ts";
-import { removeUnit } from "../../../src/cli/backup/program.ts";
 import { verifyArchive } from "../../../src/cli/backup/reader.ts";
 import { restoreBackup } from "../../../src/cli/backup/restore.ts";
-import { open, seal } from "../../../src/cli/backup/secret-box.ts";
-import { UNIT } from "../../../src/cli/deploy/scripts.ts";
 import { makeLayout } from "../../../src/cli/supervisor/layout.ts";
 import { usersFor } from "../../../src/cli/supervisor/users.ts";
 import { Fault } from "../../../src/lib/errors.ts";
@@ -325,19 +322,6 @@ describe("an archive that isn't as it was written", () => {
   });
 });
 
-describe("secrets in a backup", () => {
-  it("open with the passphrase only, and not when changed", () => {
-    const box = seal(new Map([["gateway/a.key", Buffer.from("hush")]]), "correct horse battery");
-    assert.equal(open(box, "correct horse battery").get("gateway/a.key")?.toString(), "hush");
-    assert.throws(() => open(box, "correct horse batterx"), code("backup-passphrase"));
-    const parts = JSON.parse(box) as { sealed: string };
-    const bytes = Buffer.from(parts.sealed, "base64");
-    bytes[0] = (bytes[0] ?? 0) ^ 1;
-    const other = JSON.stringify({ ...parts, sealed: bytes.toString("base64") });
-    assert.throws(() => open(other, "correct horse battery"), code("backup-passphrase"));
-  });
-});
-
 it("places: what a backup may hold", () => {
   assert.deepEqual(placeOf({ name: `users/${ID}/home/a/b`, type: "file" }), {
     kind: "user",
@@ -392,18 +376,3 @@ function retarget(bytes: Buffer): Buffer {
   out.write(`${sum.toString(8).padStart(6, "0")}\0 `, start + 148, "latin1");
   return out;
 }
-
-it("an uninstall takes a unit of ours away, and no other", () => {
-  const root = mkdtempSync(join(temp, "unit-"));
-  const file = join(root, "etc", "systemd", "system", "nemoclaw.service");
-  mkdirSync(join(file, ".."), { recursive: true });
-  const asked: string[][] = [];
-  const systemctl = (args: string[]) => asked.push(args);
-  writeFileSync(file, "[Service]\nExecStart=/opt/mine\n");
-  assert.deepEqual(removeUnit(root, 0, systemctl), []);
-  assert.ok(existsSync(file));
-  writeFileSync(file, UNIT);
-  assert.deepEqual(removeUnit(root, 0, systemctl), [`${file} is gone`]);
-  assert.deepEqual(asked, [["disable", "nemoclaw.service"], ["daemon-reload"]]);
-  assert.equal(existsSync(file), false);
-});
