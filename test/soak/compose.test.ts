@@ -12,6 +12,7 @@ import { type ConsoleClient, consoleClient } from "../../src/bridges/console/ind
 import { pathsOf } from "../../src/lib/paths.ts";
 import { Daemon } from "../../src/sandbox/docker/daemon.ts";
 import { buildFromHost } from "../../src/sandbox/docker/image.ts";
+import { agentImage } from "../../src/sandbox/docker/image-name.ts";
 import { Dockerd, noDockerd } from "../helpers/dockerd.ts";
 import { furnishedHome, waitUntil } from "../helpers/service.ts";
 
@@ -47,7 +48,10 @@ describe("docker-compose up", { skip }, () => {
     // The test's daemon has no way out; the demo model needs none.
     const offline = { prepare: { network_mode: "none" }, gateway: { network_mode: "none" } };
     writeFileSync(join(daemon.dir, "no-network.yml"), JSON.stringify({ version: "3.8", services: offline }));
-    await buildFromHost(new Daemon(daemon.socket), BASE, process.execPath, ["redis-server", "redis-tools"]);
+    const engine = new Daemon(daemon.socket);
+    await buildFromHost(engine, BASE, process.execPath, ["redis-server", "redis-tools"]);
+    // The base has no package database, of which the launcher could make the sandboxes' image.
+    await buildFromHost(engine, agentImage(), process.execPath);
     compose("build", "--build-arg", `BASE=${BASE}`);
   });
   after(async () => {
