@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ALLOWED_UPDATES } from "../../../src/bridges/telegram/inbound.ts";
 import { Fault } from "../../../src/lib/errors.ts";
 import { until } from "../tiny-worker.ts";
 import { ANN, BOB, type Setup, setUp } from "./setup.ts";
@@ -62,12 +63,7 @@ describe("telegram webhook", () => {
     assert.ok(s.bridge.status().lastPollAt > 0);
     const { params } = s.fake.bot.callsOf("setWebhook")[0]!;
     assert.equal(params["secret_token"], webhook.secret);
-    assert.deepEqual(params["allowed_updates"], [
-      "message",
-      "edited_message",
-      "callback_query",
-      "stopped_message_generation",
-    ]);
+    assert.deepEqual(params["allowed_updates"], ALLOWED_UPDATES);
   });
 
   it("keeps the order of a chat, and doesn't mix people", async () => {
