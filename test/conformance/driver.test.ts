@@ -30,5 +30,9 @@ else if (dockerMissing) test("the docker driver", { skip: dockerMissing }, () =>
 
 test("afterwards no link, mount, control group, container or process of all this is left", async () => {
   await removeDaemon();
-  assert.deepEqual(traces(), atFirst);
+  // What went away meanwhile was somebody else's.
+  const left = Object.entries(traces()).flatMap(([kind, found]) =>
+    found.filter((line) => !atFirst[kind]?.includes(line)),
+  );
+  assert.deepEqual(left, []);
 });
