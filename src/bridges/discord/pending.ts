@@ -3,7 +3,7 @@
  * An answer that comes in time becomes the interaction's own message, and stays editable by the bot's token after that;
  * one that comes too late, or after a restart, is a message of the channel.
  */
-import type { Outcome } from "../core/index.ts";
+import { type Outcome, pause } from "../core/index.ts";
 import type { DiscordApi, MessageBody } from "./api.ts";
 import { outcomeOf } from "./outcome.ts";
 
@@ -89,7 +89,11 @@ export class PendingInteractions {
   /** Says something that only the interaction's maker sees, beside the message that was pressed. Best effort. */
   async whisper(id: string, body: MessageBody): Promise<void> {
     const entry = await this.usable(id);
-    if (entry) await outcomeOf(this.api.followUp(this.application(), entry.token, body, true));
+    for (let attempt = 1; entry && attempt <= 3; attempt++) {
+      const outcome = await outcomeOf(this.api.followUp(this.application(), entry.token, body, true));
+      if (outcome.kind !== "not-applied" || outcome.retryAfterMs > 5_000) return;
+      await pause(Math.max(200, outcome.retryAfterMs));
+    }
   }
 
   /** What was asked for is said elsewhere: "is thinking" goes away. Best effort. */
