@@ -39,6 +39,8 @@ export const TEST_PROGRAMS = {
   ps: "procps",
   ip: "iproute2",
   tmux: "tmux",
+  sshd: "openssh-server",
+  shellcheck: "shellcheck",
   ...CHROMIUM,
   ...DOCKER,
 };
@@ -48,6 +50,7 @@ const DAEMONS = {
   "redis-server": ["redis-server"],
   squid: ["squid"],
   tinyproxy: ["tinyproxy"],
+  "openssh-server": ["ssh.service", "ssh.socket"],
   "docker.io": ["docker.service", "docker.socket", "containerd.service"],
 };
 

@@ -187,7 +187,7 @@ describe("telegram start", () => {
     // Nothing is stored before Telegram has answered.
     const port = () => ({});
     const store = {
-      ...{ ingress: port, outbox: port, bridge: port, cards: port, accessWishes: port },
+      ...{ ingress: port, outbox: port, bridge: port, cards: port, homeLooks: port, accessWishes: port },
       turns: {},
     } as never;
     return runTelegramBridge({ token, apiRoot, allowedUsers: new Set(), store, owner: "x", logger });
@@ -218,12 +218,12 @@ describe("telegram start", () => {
     assert.match(lines.join(""), /ECONNREFUSED/);
   });
 
-  it("fails at once, with a hint, when Telegram refuses the token", async () => {
+  it("fails at once, with a hint, when Telegram refuses the token", async (t) => {
     const fake = await startFakeTelegram();
+    t.after(() => fake.close());
     const bridge = start("7000000001:another-token-than-the-right-one", fake.url);
     await assert.rejects(bridge.ready, { code: "telegram-token-invalid" });
     assert.equal(bridge.status().state, "failed");
     await bridge.close(0);
-    await fake.close();
   });
 });

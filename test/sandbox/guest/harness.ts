@@ -225,6 +225,8 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
         await Promise.race([gone, sleep(8_000, undefined, { ref: false })]);
         guest.kill("SIGKILL");
       }
+      // Outside a sandbox an agent outlives its guest.
+      for (const { pid } of agentProcesses(bootId)) process.kill(pid, "SIGKILL");
       host.close();
       await model.close();
       rmSync(dir, { recursive: true, force: true });
