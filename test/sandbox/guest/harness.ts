@@ -8,6 +8,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encodeFrame, frameReader } from "../../../src/sandbox/guest/frames.ts";
+import { agentProcesses } from "../../../src/sandbox/guest/processes.ts";
 import type { FromGuest, ToGuest, TurnEvent } from "../../../src/sandbox/guest/protocol.ts";
 import { type ModelStub, startModelStub } from "./model-stub.ts";
 
