@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { policyCommand } from "./commands/policy.ts";
 import { policyAddCommand, policyListCommand, policyRemoveCommand } from "./commands/policy-presets.ts";
 import { agentCommand, connectCommand, execCommand } from "./commands/sandbox/connect.ts";
+import { sandboxDoctorCommand } from "./commands/sandbox/doctor.ts";
 import { downloadCommand, uploadCommand } from "./commands/sandbox/files.ts";
 import {
   destroyCommand,
@@ -45,6 +46,7 @@ Examples:
     agentCommand(name),
     sandboxStatusCommand(name),
     sandboxLogsCommand(name),
+    sandboxDoctorCommand(name),
     sandboxStartCommand(name),
     sandboxStopCommand(name),
     sandboxRestartCommand(name),

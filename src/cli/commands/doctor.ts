@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { homeFrom } from "../../lib/paths.ts";
 import { EXIT } from "../io.ts";
+import type { Finding, Verdict } from "../preflight/finding.ts";
 import { PROJECT_ROOT } from "../project.ts";
 
 /** The subcommand. */
@@ -22,18 +23,23 @@ Examples:
     )
     .action(async (options: { json?: boolean; home?: string }) => {
       const { diagnose } = await import("../doctor/index.ts");
-      const { describeFinding, worst } = await import("../preflight/finding.ts");
       const findings = await diagnose(options.home ?? homeFrom(process.env), PROJECT_ROOT, process.env);
-      const state = worst(findings);
-      if (options.json) {
-        const checks = findings.map(({ verdict, ...rest }) => ({ ...rest, state: verdict }));
-        console.log(JSON.stringify({ schemaVersion: 1, state, checks }));
-      } else {
-        for (const finding of findings) console.log(describeFinding(finding));
-        console.log(`\n${summary(findings.map(({ verdict }) => verdict))}`);
-      }
-      if (state === "fail") process.exitCode = EXIT.failed;
+      if ((await reportFindings(findings, options.json === true)) === "fail") process.exitCode = EXIT.failed;
     });
+}
+
+/** Prints findings, for people or as one JSON object, and says how bad the worst is. */
+export async function reportFindings(findings: readonly Finding[], json: boolean): Promise<Verdict> {
+  const { describeFinding, worst } = await import("../preflight/finding.ts");
+  const state = worst(findings);
+  if (json) {
+    const checks = findings.map(({ verdict, ...rest }) => ({ ...rest, state: verdict }));
+    console.log(JSON.stringify({ schemaVersion: 1, state, checks }));
+  } else {
+    for (const finding of findings) console.log(describeFinding(finding));
+    console.log(`\n${summary(findings.map(({ verdict }) => verdict))}`);
+  }
+  return state;
 }
 
 function summary(verdicts: readonly string[]): string {
