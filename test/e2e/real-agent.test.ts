@@ -137,15 +137,18 @@ describe("the real agent", () => {
     assert.doesNotMatch(text, /^\/(?!home\/sandbox\/.*(sqlite|jsonl))/m);
   });
 
-  it("streams: the message grows by edits and ends as the final", async () => {
+  it("streams: a native draft grows, and one message is the final", async () => {
     const seen = since(BORIS);
+    const before = stage.telegram.bot.draftsOf(BORIS).length;
     say(BORIS, "count slowly to 16");
-    const final = await shown(seen, /16/);
-    assert.ok(final.history.length >= 3, JSON.stringify(final.history));
+    await shown(seen, /16/);
     assert.equal(seen().length, 1);
-    for (const [i, text] of final.history.slice(1, -1).entries()) {
-      assert.ok(text.length >= final.history[i]!.length - 8, "it only grows");
-    }
+    const drafts = stage.telegram.bot.draftsOf(BORIS).slice(before);
+    const counting = drafts.map(({ text }) => text).filter((text) => text.startsWith("1, 2"));
+    assert.ok(counting.length >= 2, JSON.stringify(drafts.map(({ text }) => text)));
+    assert.equal(new Set(drafts.map(({ draftId }) => draftId)).size, 1, "one draft per turn");
+    for (const [i, text] of counting.slice(1).entries())
+      assert.ok(text.length >= counting[i]!.length - 8, "it only grows");
   });
 
   it("/stop in the middle of a tool ends the tool and says so at once", async () => {
