@@ -225,7 +225,8 @@ describe("the real agent", () => {
     const boris = await sandboxOf(BORIS);
     const seen = since(ANNA);
     say(ANNA, `run perl -e '$x .= "x" x 1e8 while 1'; echo survived`);
-    await shown(seen, /survived|Reference:|Killed|memory/i, COLD_MS);
+    // Whom the kernel takes decides what is said: the tool, its shell, or OpenClaw, which may end without a word.
+    await shown(seen, /survived|Reference:|Killed|memory|finished without a text/i, COLD_MS);
     await delay(2_000);
     const next = since(ANNA);
     const [a, b] = [draw(), draw()];
