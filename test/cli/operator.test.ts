@@ -234,6 +234,7 @@ describe("nemoclaw queue", () => {
       (await run(["queue", "status"])).out,
       /^waiting +nothing\nrunning +0 turns\nfailed +0 turns/,
     );
+    const heard = service.logs().length;
     assert.equal((await run(["queue", "pause"])).code, 0);
     assert.match((await run(["queue", "status"])).out, /new turns +PAUSED by /);
     assert.match((await run(["status"])).out, /NEW TURNS ARE PAUSED/);
@@ -241,6 +242,7 @@ describe("nemoclaw queue", () => {
       () =>
         service
           .logs()
+          .slice(heard)
           .some(({ msg, ...rest }) => msg.includes("wish about new turns") && rest["paused"] === true),
       5_000,
       () => "the worker didn't take the pause",
