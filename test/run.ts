@@ -27,7 +27,12 @@ interface Tally {
   passed: number;
   failures: Failure[];
   skipped: string[];
+  /** Seconds that each file took, so that it is seen where the time of a whole run goes. */
+  files: { file: string; seconds: number }[];
 }
+
+/** How many of the slowest files a run of several suites names. */
+const SLOWEST = 12;
 
 /** Folder of `test/` (or given path) → its test files, in the order of running. */
 function suites(areas: string[]): Map<string, string[]> {
@@ -94,6 +99,9 @@ async function runSuite(files: string[], heavy: boolean, tally: Tally): Promise<
   stream.on("test:stdout", (data: EventData.TestStdout) =>
     process.stdout.write(`${indent(data.message.trimEnd())}\n`),
   );
+  stream.on("test:summary", ({ file, duration_ms }: EventData.TestSummary) => {
+    if (file) tally.files.push({ file: relative(process.cwd(), file), seconds: duration_ms / 1000 });
+  });
   // Every event starts the wait anew.
   for await (const _ of stream) silence.refresh();
   clearTimeout(silence);
@@ -105,8 +113,9 @@ async function runSuite(files: string[], heavy: boolean, tally: Tally): Promise<
 }
 
 process.chdir(`${import.meta.dirname}/..`);
-const tally: Tally = { passed: 0, failures: [], skipped: [] };
-for (const [suite, files] of suites(process.argv.slice(2))) {
+const found = suites(process.argv.slice(2));
+const tally: Tally = { passed: 0, failures: [], skipped: [], files: [] };
+for (const [suite, files] of found) {
   const started = Date.now();
   const before = tally.passed;
   console.log(`▶ ${suite} (${files.length} files)`);
@@ -114,6 +123,10 @@ for (const [suite, files] of suites(process.argv.slice(2))) {
   console.log(`  ${tally.passed - before} passed in ${((Date.now() - started) / 1000).toFixed(1)} s`);
 }
 
+if (found.size > 1) {
+  const slowest = tally.files.sort((a, b) => b.seconds - a.seconds).slice(0, SLOWEST);
+  console.log(`slowest: ${slowest.map(({ file, seconds }) => `${file} ${seconds.toFixed(0)} s`).join(", ")}`);
+}
 if (tally.failures.length > 0) {
   console.log(`\nFailures:`);
   for (const { where, name, error } of tally.failures) console.log(`✗ ${where}  ${name}\n${indent(error)}`);
