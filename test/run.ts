@@ -17,6 +17,9 @@ const TEST_TIMEOUT_MS = { light: 120_000, heavy: 600_000 };
 /** A file whose tests have ended may still hang on something that it left open: after this long it is ended and fails. */
 const SILENCE_MS = { light: 240_000, heavy: 660_000 };
 
+/** Files of light suites at once. Their tests mostly wait, so one more than cores keeps these busy; two more make time-outs. */
+const LIGHT_AT_ONCE = availableParallelism() + 1;
+
 interface Failure {
   where: string;
   name: string;
@@ -72,7 +75,7 @@ async function runSuite(files: string[], heavy: boolean, tally: Tally): Promise<
   const stream = run({
     files,
     signal: hung.signal,
-    concurrency: heavy ? 1 : Math.max(2, availableParallelism()),
+    concurrency: heavy ? 1 : LIGHT_AT_ONCE,
     timeout: heavy ? TEST_TIMEOUT_MS.heavy : TEST_TIMEOUT_MS.light,
   });
   const place = (data: { file?: string | undefined; line?: number | undefined }) =>
