@@ -1,9 +1,9 @@
 /**
  * What follows from people and groups, computed anew with each decision: who decides for which sandbox, and which
- * sandboxes are shut (nothing of them may run or leave). Also forgets what is over. Pure.
+ * sandboxes are shut (nothing of them may run or leave), in which chats admins are asked. Also forgets what is over. Pure.
  */
 import { OPERATOR_PRINCIPAL } from "../lib/ids.ts";
-import type { Group, PrincipalAccess } from "../store/index.ts";
+import type { Group, Person, PrincipalAccess } from "../store/index.ts";
 import type { Draft } from "./draft.ts";
 
 /** Brings everything derived up to date. */
@@ -12,12 +12,18 @@ export function derive(draft: Draft): void {
   const wanted = new Map<string, PrincipalAccess>();
   const closed = new Set<string>();
   const people = draft.people.values();
+  keepAdminChats(draft, people);
   for (const { identity, state, principal, own } of people) {
     if (state === "blocked") {
       closed.add(principal);
       closed.add(own);
     }
     if (state !== "allowed") continue;
+    // Let in while this host could still cage others: their agents wait until it can again.
+    if (draft.solo && principal !== OPERATOR_PRINCIPAL) {
+      closed.add(principal);
+      continue;
+    }
     const known = wanted.get(principal)?.deciders ?? [];
     wanted.set(principal, { v: 1, kind: "person", deciders: [...known, identity].sort() });
   }
@@ -30,7 +36,8 @@ export function derive(draft: Draft): void {
   for (const group of draft.groups.values()) {
     if (group.kind === "guild") continue;
     const guild = group.within === undefined ? undefined : draft.groups.get(group.within);
-    if (isOpen(group, guild)) {
+    if (isOpen(group, guild) && draft.solo) closed.add(group.principal);
+    else if (isOpen(group, guild)) {
       const named = [...everywhere, ...group.approvers, ...(guild?.approvers ?? [])];
       const deciders = [...new Set(named)].filter((id) => draft.people.get(id)?.state !== "blocked").sort();
       wanted.set(group.principal, { v: 1, kind: "group", deciders });
@@ -43,6 +50,16 @@ export function derive(draft: Draft): void {
 /** Whether a group's members are answered: it is allowed, and so is the guild that it is in. */
 export function isOpen(group: Group, guild: Group | undefined): boolean {
   return group.state === "allowed" && (group.within === undefined || guild?.state === "allowed");
+}
+
+/** Questions to admins go to one who still is one; to another when who got them is none any more. */
+function keepAdminChats({ chats }: Draft, people: readonly Person[]): void {
+  const admins = people.filter(({ state, roles }) => state === "allowed" && roles.includes("admin"));
+  const own = admins.flatMap(({ chat }) => chat ?? []);
+  for (const [bridge, { deliver }] of chats.entries())
+    if (!own.some((chat) => chat.bridge === bridge && chat.deliver.chat === deliver.chat))
+      chats.delete(bridge);
+  for (const chat of own) if (!chats.get(chat.bridge)) chats.set(chat.bridge, chat);
 }
 
 function replace<T>(

@@ -99,9 +99,12 @@ export function block(draft: Draft, identity: Identity, by: string): Person[] {
     forgetCodes(draft, one.identity);
     for (const [ref, link] of draft.links.entries())
       if (link.from === one.identity || link.to === one.identity) draft.links.delete(ref);
-    for (const [bridge, chat] of draft.chats.entries())
-      if (chat.bridge === one.chat?.bridge && chat.deliver.chat === one.chat.deliver.chat)
-        draft.chats.delete(bridge);
+    for (const [place, group] of draft.groups.entries())
+      if (group.approvers.includes(one.identity))
+        draft.groups.set(place, {
+          ...group,
+          approvers: group.approvers.filter((identity) => identity !== one.identity),
+        });
     return blocked;
   });
 }
@@ -126,11 +129,6 @@ export function setRole(draft: Draft, identity: Identity, role: AccessRole, on: 
   const roles = person.roles.filter((one) => one !== role);
   const changed: Person = { ...person, roles: on ? [...roles, role] : roles };
   draft.people.set(identity, changed);
-  if (role !== "admin" || !person.chat) return changed;
-  const { bridge } = person.chat;
-  const known = draft.chats.get(bridge);
-  if (on && !known) draft.chats.set(bridge, person.chat);
-  if (!on && known?.deliver.chat === person.chat.deliver.chat) draft.chats.delete(bridge);
   return changed;
 }
 

@@ -130,13 +130,16 @@ export function accessBook(connection: Connection): AccessStorePort {
   };
 }
 
-/** What can't be read can't be obeyed, nor what a bridge says of another platform's people. */
+/** What can't be read can't be obeyed, nor what a bridge says of another platform's people or places. */
 function readWish(json: string, platform: string): (Wish & { at: number }) | undefined {
   try {
     const wish = parsed(Wish, json, "wish");
     const { at } = parsed(z.looseObject({ at: z.number() }), json, "wish");
-    const own = wish.by.startsWith(`${platform}:`) && wish.bridge.split(".")[0] === platform;
-    return own ? { ...wish, at } : undefined;
+    const said = ["by", "place", "within", "from", "to"].map(
+      (field) => (wish as Record<string, unknown>)[field],
+    );
+    const own = said.every((id) => id === undefined || String(id).startsWith(`${platform}:`));
+    return own && wish.bridge.split(".")[0] === platform ? { ...wish, at } : undefined;
   } catch {
     return undefined;
   }

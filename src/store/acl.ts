@@ -17,6 +17,9 @@ export const ROLES = [
   "operator",
 ] as const;
 
+/** Platforms whose bridges log in: each may only speak for people of its own. */
+export const PLATFORMS: readonly string[] = ROLES.flatMap((role) => /^bridge-(.+)$/.exec(role)?.[1] ?? []);
+
 /** A process that logs in; also its Redis user name. */
 export type RedisRole = (typeof ROLES)[number];
 
@@ -91,10 +94,10 @@ function bridgeRights(platform: string): Rights {
       "~nc:{h:*}:dirty",
       "~nc:{h:*}:marks",
       "~{nc:q:*}:*",
-      // Approvals are read, never written; a tap is only ever a wish.
+      // Approvals are read, never written; a tap is only ever a wish, of this platform's people.
       "%R~nc:{p:*}:approvals",
       "%R~nc:{p:*}:rules",
-      "~nc:{p:*}:taps",
+      `~nc:{p:*}:taps:${platform}`,
       // For /usage and /model: what was used, and what the operator has set.
       "~nc:{p:*}:rate",
       "%R~nc:{p:*}:hosts",
@@ -157,7 +160,7 @@ const RIGHTS: Record<RedisRole, Rights> = {
       "~nc:{p:*}:reserved",
       "~nc:{p:*}:approvals",
       "~nc:{p:*}:approvals:open",
-      "~nc:{p:*}:taps",
+      "~nc:{p:*}:taps:*",
       "~nc:{p:*}:grants",
       "~nc:{p:*}:rules",
       "~nc:{p:*}:policy",

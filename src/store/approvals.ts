@@ -3,6 +3,7 @@
  * one script, and the card's mark travels with it. Times are Redis TIME. Must never be opened with a bridge's rights.
  */
 import { z } from "zod";
+import { PLATFORMS } from "./acl.ts";
 import {
   ApprovalRecord,
   CardMessage,
@@ -80,6 +81,22 @@ export function approvals(connection: Connection, host: string): ApprovalPort {
   };
   const now = async () => timeOf(await connection.command((r): Promise<unknown> => r.time()));
   const changed = (principal: string) => void connection.publish(channels.policy, principal);
+  const take = async (
+    principal: string,
+    platform: string,
+    handle: Parameters<ApprovalPort["takeTaps"]>[1],
+  ) => {
+    const key = p.taps(principal, platform);
+    for (;;) {
+      const json = await connection.command((r): Promise<unknown> => r.lindex(key, 0));
+      if (typeof json !== "string") return;
+      const tap = readTap(json);
+      const outcome = tap && (await handle(tap, platform));
+      if (outcome && tap.kind !== "reset")
+        connection.publish(channels.tapped(tap.bridge), toJson(outcome satisfies TapOutcome));
+      await connection.run("untap", [key], [json]);
+    }
+  };
 
   return {
     async open(principal, approval, maxOpen) {
@@ -155,16 +172,10 @@ export function approvals(connection: Connection, host: string): ApprovalPort {
     },
 
     async takeTaps(principal, handle) {
-      const key = p.taps(principal);
-      for (;;) {
-        const json = await connection.command((r): Promise<unknown> => r.lindex(key, 0));
-        if (typeof json !== "string") return;
-        const tap = readTap(json);
-        const outcome = tap && (await handle(tap));
-        if (outcome && tap.kind !== "reset")
-          connection.publish(channels.tapped(tap.bridge), toJson(outcome satisfies TapOutcome));
-        await connection.run("untap", [key], [json]);
-      }
+      // What one platform's bridges wrote keeps no other platform's people from deciding.
+      const taken = await Promise.allSettled(PLATFORMS.map((platform) => take(principal, platform, handle)));
+      const failed = taken.find((one) => one.status === "rejected");
+      if (failed) throw failed.reason;
     },
 
     async cardMessage(bridge, approvalId) {

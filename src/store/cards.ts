@@ -25,6 +25,7 @@ const partsOf = (name: string): { principal: string; approvalId: string } => {
 export function cards(connection: Connection, bridge: string): CardPort {
   const p = keys.principal;
   const k = keys.bridge;
+  const [platform = bridge] = bridge.split(".");
   const wake = cardWake(bridge);
   const page = pager(connection, wake);
   const waiting = new Map<string, (outcome: TapOutcome) => void>();
@@ -95,7 +96,7 @@ export function cards(connection: Connection, bridge: string): CardPort {
         const json = toJson(checked(Tap, tap, "tap"));
         const stored = await connection.run(
           "tap",
-          [p.taps(principal)],
+          [p.taps(principal, platform)],
           [json, channels.taps, principal, MAX_TAPS],
         );
         return stored === 1 ? await answer : busy;

@@ -59,8 +59,8 @@ export const keys = {
     approvals: (id: string) => p(id, "approvals"),
     /** ZSET approval id → decideUntil of those that are pending. */
     openApprovals: (id: string) => p(id, "approvals:open"),
-    /** LIST of Tap JSON, oldest first. Bridges append, the gateway takes. */
-    taps: (id: string) => p(id, "taps"),
+    /** LIST of Tap JSON of one platform's people, oldest first. That platform's bridges append, the gateway takes. */
+    taps: (id: string, platform: string) => p(id, `taps:${platform}`),
     /** HASH with TTL, approval id → CommandAsk JSON: OpenClaw's own questions. The worker writes, the gateway reads. */
     asks: (id: string) => p(id, "asks"),
     /** HASH grant id → GrantRecord JSON. */

@@ -302,8 +302,14 @@ export interface ApprovalPort {
   forget(principal: string, mark: number): Promise<void>;
   /** Turns the second question about Always on or off. */
   confirming(principal: string, approvalId: string, on: boolean): Promise<ApprovalRecord | undefined>;
-  /** Takes waiting taps, oldest first, one by one: a tap is removed only when `handle` resolved. */
-  takeTaps(principal: string, handle: (tap: Tap) => Promise<TapOutcome | undefined>): Promise<void>;
+  /**
+   * Takes waiting taps, each platform's oldest first, one by one: a tap is removed only when `handle` resolved.
+   * `platform`: whose bridges handed it in, whatever it says itself.
+   */
+  takeTaps(
+    principal: string,
+    handle: (tap: Tap, platform: string) => Promise<TapOutcome | undefined>,
+  ): Promise<void>;
   /** The card's own chat and message, as its bridge recorded them. */
   cardMessage(bridge: string, approvalId: string): Promise<CardMessage | undefined>;
   get(principal: string, approvalId: string): Promise<ApprovalRecord | undefined>;

@@ -120,6 +120,21 @@ describe("pairing", () => {
     assert.throws(() => t.do((d) => allowGroup(d, GROUP, {}, ADMIN)), { code: "cage-incomplete" });
     assert.equal(t.book.people.get(ANN)?.state, "pending");
   });
+
+  it("who was let in before the host lost a protection is shut until it is back; the operator isn't", () => {
+    const t = withAdmin();
+    allow(t, ANN);
+    t.do((d) => allowGroup(d, GROUP, {}, ADMIN));
+    t.do((d) => nameApprovers(d, GROUP, { add: [ANN] }));
+    const [group, ann] = [placePrincipal(GROUP), ownPrincipal(ANN)];
+    t.solo = true;
+    t.do(() => undefined);
+    for (const one of [group, ann]) assert.deepEqual(t.principal(one), { deciders: [], shut: true });
+    assert.deepEqual(t.principal(OPERATOR_PRINCIPAL), { deciders: [ADMIN], shut: false });
+    t.solo = false;
+    t.do(() => undefined);
+    for (const one of [group, ann]) assert.deepEqual(t.principal(one), { deciders: [ANN], shut: false });
+  });
 });
 
 describe("the claim code", () => {
@@ -182,6 +197,39 @@ describe("people", () => {
     t.do((d) => unblock(d, ANN, "test"));
     assert.deepEqual(t.principal(own), { deciders: [ANN], shut: false });
     assert.deepEqual(t.book.people.get(ANN)?.roles, []);
+  });
+
+  it("a block takes groups' deciding for good: it doesn't come back with the person", () => {
+    const t = withAdmin();
+    allow(t, ANN);
+    t.do((d) => allowGroup(d, GROUP, {}, "test"));
+    t.do((d) => nameApprovers(d, GROUP, { add: [ANN, "telegram:77"] }));
+    t.do((d) => block(d, ANN, "test"));
+    t.do((d) => unblock(d, ANN, "test"));
+    assert.deepEqual(t.principal(placePrincipal(GROUP)).deciders, ["telegram:77"]);
+  });
+
+  it("questions to admins go to one who still is one, however the last one ceased to be", () => {
+    const asked = (t: TestBook) => t.book.chats.get("telegram.42")?.deliver.chat;
+    const t = new TestBook();
+    for (const [who, how] of [
+      [ANN, "config"],
+      [EVE, "pairing"],
+    ] as const) {
+      knocks(t, who);
+      if (how === "config") t.do((d) => importStanding(d, [ANN]));
+      else t.do((d) => approve(d, t.book.people.get(who)!, "test"));
+      t.do((d) => setRole(d, who, "admin", true));
+    }
+    assert.equal(asked(t), "100", "the first");
+    t.do((d) => importStanding(d, []));
+    assert.equal(t.book.people.has(ANN), false);
+    assert.equal(asked(t), "666", "config.yaml names the first no more");
+    t.do((d) => setRole(d, EVE, "admin", false));
+    assert.equal(asked(t), undefined);
+    t.do((d) => setRole(d, EVE, "admin", true));
+    t.do((d) => block(d, EVE, "test"));
+    assert.equal(asked(t), undefined);
   });
 
   it("standing admissions come and go with config.yaml, others stay", () => {

@@ -243,7 +243,16 @@ const FORBIDDEN: [who: readonly RedisRole[], what: string, command: string[]][] 
     ["HSET", "nc:{b:telegram.42}:notes:messages", "n", "{}"],
   ],
   [["bridge-discord"], "what became of Telegram's wishes", ["SUBSCRIBE", "nc:wished:telegram.42"]],
-  [["worker", "access", "operator", "supervisor"], "tapping", ["RPUSH", `nc:{p:${P}}:taps`, "{}"]],
+  [
+    ROLES.filter((r) => r !== "bridge-telegram" && r !== "gateway"),
+    "tapping for Telegram's people",
+    ["LINDEX", `nc:{p:${P}}:taps:telegram`, "0"],
+  ],
+  [
+    ["bridge-discord", "worker", "access", "operator", "supervisor"],
+    "tapping for Telegram's people",
+    ["RPUSH", `nc:{p:${P}}:taps:telegram`, "{}"],
+  ],
   [
     ["bridge-discord", "bridge-console"],
     "another platform's cards",

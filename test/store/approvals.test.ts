@@ -265,7 +265,7 @@ test("taps are taken in order and once, survive a taker that fails, and are answ
       return { tapId, kind: "revoked" } satisfies TapOutcome;
     }),
   );
-  await redis.send("admin", "LPUSH", `nc:{p:${who}}:taps`, "{no json");
+  await redis.send("admin", "LPUSH", `nc:{p:${who}}:taps:telegram`, "{no json");
   await gateway.approvals.takeTaps(who, async ({ tapId }) => {
     taken.push(tapId);
     return { tapId, kind: "revoked" };
@@ -281,6 +281,31 @@ test("taps are taken in order and once, survive a taker that fails, and are answ
   await off();
 });
 
+test("taps come with the platform that handed them in; one that can't be carried out holds no other platform's up", async () => {
+  const who = someone();
+  const discord = redis.store("bridge-discord");
+  const tap = (tapId: string): Tap => ({
+    ...{ kind: "decide", v: 1, tapId, approvalId: newId("a"), verb: "always", message: "5" },
+    ...{ by: BY, bridge: BRIDGE, conversation: CONVERSATION },
+  });
+  const own = bridge.cards(BRIDGE).tap(who, tap("own"));
+  const forged = discord.cards("discord.7").tap(who, tap("forged"));
+  await sleep(100);
+  const taken: string[] = [];
+  await assert.rejects(
+    gateway.approvals.takeTaps(who, async ({ tapId }, platform) => {
+      taken.push(`${platform} ${tapId}`);
+      if (platform === "discord") throw new Error("store away");
+      return { tapId, kind: "done" };
+    }),
+    /store away/,
+  );
+  assert.deepEqual(taken.sort(), ["discord forged", "telegram own"]);
+  assert.equal((await own).kind, "done");
+  assert.equal((await forged).kind, "busy");
+  await discord.close();
+});
+
 test("a flood of taps is refused", async () => {
   const who = someone();
   const cards = bridge.cards(BRIDGE);
@@ -290,7 +315,7 @@ test("a flood of taps is refused", async () => {
     ),
   );
   assert.ok(all.every(({ kind }) => kind === "busy"));
-  assert.equal(Number(await redis.send("admin", "LLEN", `nc:{p:${who}}:taps`)), 100);
+  assert.equal(Number(await redis.send("admin", "LLEN", `nc:{p:${who}}:taps:telegram`)), 100);
 });
 
 test("who asked is found after a crash, and forgotten only if nothing came since", async () => {

@@ -19,7 +19,7 @@ import type { TurnsPort } from "../ports.ts";
 import { CommandAsks, isCommand } from "./command-asks.ts";
 import { type Deciders, ownerOnly } from "./deciders.ts";
 import { DESK_LIMITS, Desk, type DeskLimits, type Verdict } from "./desk.ts";
-import { type DecideTap, decidedKind, meaningOf, offered } from "./taps.ts";
+import { type DecideTap, decidedKind, meaningOf, offered, ownTap } from "./taps.ts";
 import { TurnEnds } from "./turn-ends.ts";
 import { ApprovalView, outlived } from "./view.ts";
 
@@ -183,7 +183,7 @@ export class Approvals {
     // Only for sandboxes of this host: another gateway takes its own.
     if (!this.#sandboxes.has(principal) && !this.#watched.has(principal)) return Promise.resolve();
     const work = (before ?? Promise.resolve())
-      .then(() => this.#options.store.takeTaps(principal, (tap) => this.#handle(principal, tap)))
+      .then(() => this.#options.store.takeTaps(principal, (tap, from) => this.#handle(principal, tap, from)))
       .catch((err: unknown) => this.#options.logger.warn({ err }, "taps not taken; trying again"))
       .finally(() => {
         if (this.#taking.get(principal) === work) this.#taking.delete(principal);
@@ -192,8 +192,12 @@ export class Approvals {
     return work;
   }
 
-  async #handle(principal: string, tap: Tap): Promise<TapOutcome | undefined> {
+  async #handle(principal: string, tap: Tap, platform: string): Promise<TapOutcome | undefined> {
     const { tapId } = tap;
+    if (!ownTap(tap, platform)) {
+      this.#suspicious(principal, tap, "stranger");
+      return { tapId, kind: "stranger" };
+    }
     const may = await this.#mayDecide(principal, tap.by);
     switch (tap.kind) {
       case "decide":

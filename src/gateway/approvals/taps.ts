@@ -8,6 +8,12 @@ import { needsConfirmation } from "./facts.ts";
 /** A tap on a card. */
 export type DecideTap = Extract<Tap, { kind: "decide" }>;
 
+/** Whether it speaks for people and chats of the platform whose bridge handed it in: for others no bridge may. */
+export function ownTap(tap: Tap, platform: string): boolean {
+  const chats = tap.kind === "reset" ? [tap.conversation] : [tap.bridge, tap.conversation];
+  return tap.by.via === platform && chats.every((id) => id.split(".")[0] === platform);
+}
+
 /** What is to be done with it. */
 export type TapMeaning =
   | { readonly do: "answer"; readonly kind: TapOutcome["kind"]; readonly suspicious: boolean }

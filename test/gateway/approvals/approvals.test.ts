@@ -291,6 +291,37 @@ describe("what opens nothing", () => {
     assert.equal((await tap(who, record, "deny")).kind, "decided", "the second tap changes nothing");
   });
 
+  test("another platform's bridge can't tap for the owner, nor for the console's operator", async () => {
+    const discord = redis.store("bridge-discord");
+    const who = await person();
+    const held = hold(who);
+    const record = await posted(who);
+    const deciders = [
+      { via: "telegram", identity: who.id, name: "N" },
+      { via: "console", identity: "operator", name: "N" },
+    ];
+    for (const by of deciders) {
+      const before = notes.length;
+      void discord.cards("discord.7").tap(who.principal, {
+        kind: "decide",
+        v: 1,
+        tapId: newId("x"),
+        approvalId: record.approvalId,
+        verb: "always",
+        by,
+        bridge: BRIDGE,
+        conversation: who.conversation,
+        message: `m-${record.approvalId}`,
+      });
+      while (notes.length === before) await sleep(5);
+      assert.partialDeepStrictEqual(notes.at(-1), { kind: "tap.refused", fields: { why: "stranger" } });
+      assert.equal((await gateway.approvals.get(who.principal, record.approvalId))?.state, "pending");
+    }
+    assert.equal((await tap(who, record, "deny")).kind, "done");
+    assert.equal((await held).kind, "denied");
+    await discord.close();
+  });
+
   test("the last client leaves while held: the card ends and a tap opens nothing", async () => {
     const who = await person();
     const client = new AbortController();
