@@ -72,6 +72,8 @@ export interface AccessReadPort {
   principal(id: string): Promise<PrincipalAccess | undefined>;
   /** Principals of which nothing may run or leave. */
   shut(): Promise<ReadonlySet<string>>;
+  /** People of a platform who are let in, but whose private chat nobody knows yet; at most `most`. */
+  unheard(platform: string, most: number): Promise<Identity[]>;
   /** A hint that something changed. */
   onChange(listener: () => void): Promise<() => Promise<void>>;
 }

@@ -161,6 +161,15 @@ export function accessReader(connection: Connection): AccessReadPort {
       const ids: string[] = await connection.command((r) => r.hkeys(k.shut));
       return new Set(ids);
     },
+    async unheard(platform, most) {
+      const people = tableOf<Person>("people", await connection.command((r) => r.hgetall(k.book)));
+      return [...people.values()]
+        .filter(
+          ({ identity, state, chat }) => state === "allowed" && !chat && identity.startsWith(`${platform}:`),
+        )
+        .slice(0, most)
+        .map(({ identity }) => identity);
+    },
     onChange: (listener) => connection.subscribe(channels.access, () => listener()),
   };
 }

@@ -97,6 +97,8 @@ const REQUEST_TIMEOUT_MS = 15_000;
 const SILENCE_MS = 60_000;
 const IDENTIFY_MS = 5_000;
 const FOLLOW_EACH_MS = 200;
+/** People whose DM is opened at start, at most. */
+const MOST_FOLLOWED = 100;
 
 /** Starts the bridge and returns at once; see `ready`. */
 export function runDiscordBridge(options: DiscordOptions): DiscordBridge {
@@ -276,7 +278,13 @@ class Bridge {
 
   /** Nobody lists a bot's DMs: those of the people who are let in are opened, so that their history can be read. */
   private async followAllowed(channels: Channels): Promise<void> {
-    for (const user of [...this.options.allowedUsers].slice(0, 100)) {
+    const { allowedUsers, store, logger } = this.options;
+    const unheard = await store.access.unheard("discord", MOST_FOLLOWED).catch((err: unknown) => {
+      logger.warn({ err }, "who was let in is not readable; DMs of people who never wrote aren't looked at");
+      return [];
+    });
+    const people = new Set([...allowedUsers, ...unheard.map((identity) => identity.split(":")[1]!)]);
+    for (const user of [...people].slice(0, MOST_FOLLOWED)) {
       const outcome = await outcomeOf(this.api.openDm(user));
       if (outcome.kind === "ok") channels.follow(outcome.value);
       // Nothing hurries, and every request counts against what answers may use.

@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Admit } from "../../../src/bridges/core/index.ts";
+import { principalOf } from "../../../src/lib/ids.ts";
 import { until } from "../tiny-worker.ts";
-import { ANN, BOB, GUILD, type Setup, setUp } from "./setup.ts";
+import { ANN, admitPeople, BOB, GUILD, type Setup, setUp } from "./setup.ts";
 
 describe("discord bridge: gaps", () => {
   let s: Setup;
@@ -156,6 +158,28 @@ describe("discord bridge: gaps", () => {
     await sleep(500);
     assert.equal(helps(), before);
     assert.equal(count("while nobody listened"), 1);
+  });
+  it("reads what somebody wrote first while nobody listened, whom only the book of people lets in", async () => {
+    const carl = "100000000000001003";
+    bot().addUser(carl);
+    const access = s.redis.store("access");
+    await access.ready();
+    const principal = principalOf("discord", carl);
+    const identity = `discord:${carl}`;
+    const { rev } = await access.accessBook.load();
+    const value = {
+      ...{ v: 1, identity, name: "Carl", state: "allowed", roles: [], principal, own: principal },
+      ...{ source: "operator", since: Date.now() },
+    };
+    assert.ok(await access.accessBook.commit(rev, [{ table: "people", key: identity, value }]));
+    await s.bridge.close(500);
+    bot().tell(carl, "hello, is anybody there?");
+    const admit: Admit = async (who) =>
+      who.sender.id === carl
+        ? { kind: "admitted", principal, roles: new Set(["user"]) }
+        : await admitPeople(who);
+    s.bridge = await s.start({ owner: "bridge-d", admit });
+    await taken("hello, is anybody there?");
   });
   it("keeps Discord's pace: interactions are answered while messages wait", async () => {
     const id = bot().command(BOB, bot().dm(BOB), "help");
