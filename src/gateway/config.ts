@@ -5,10 +5,13 @@
 import { isIP } from "node:net";
 import { isAbsolute } from "node:path";
 import { z } from "zod";
-import { PROVIDERS, type ProviderName } from "./inference/providers.ts";
+import { PROVIDERS, type ProviderName, providerOf } from "./inference/providers.ts";
 
 const providerName = z.enum(Object.keys(PROVIDERS) as [ProviderName, ...ProviderName[]]);
 const model = z.string().regex(/^[A-Za-z0-9._:/@+-]{1,128}$/);
+
+/** Vendors that have an endpoint for speech. */
+const SPEECH_PROVIDERS = Object.keys(PROVIDERS).filter((name) => providerOf(name)?.endpoints.transcription);
 
 /** One place where a call may go. */
 export const Target = z.strictObject({ provider: providerName, model: model.optional() });
@@ -25,6 +28,14 @@ const ProviderOverride = z.strictObject({
   /** Top-level request members that this vendor may be sent in addition to the built-in list. */
   allowFields: z.array(z.string().regex(/^[A-Za-z0-9_]{1,64}$/)).default([]),
 });
+
+/** Who turns speech into text: only a vendor that has an endpoint for it. */
+const Transcription = z
+  .strictObject({ provider: providerName, model })
+  .refine(({ provider }) => providerOf(provider)?.endpoints.transcription !== undefined, {
+    path: ["provider"],
+    error: `this provider does not turn speech into text; those that do: ${SPEECH_PROVIDERS.join(", ")}`,
+  });
 
 /** Caps of each sandbox. */
 const Limits = z.strictObject({
@@ -45,6 +56,8 @@ export const InferenceConfig = z.strictObject({
   /** What people may choose by /model beside the default and the fallbacks. */
   models: z.array(Target).max(20).default([]),
   providers: z.partialRecord(providerName, ProviderOverride).default({}),
+  /** Absent: speech stays a file. */
+  transcription: Transcription.optional(),
   limits: Limits.prefault({}),
   /** Milliseconds between the chunks of the demo's slow answers ("count slowly to 20"). */
   demoSlowMs: z.number().int().min(0).max(5_000).default(400),

@@ -106,6 +106,7 @@ export async function runGateway(options: GatewayOptions): Promise<Gateway> {
     reconfigure({ limits, ...rest }) {
       // In place: router and caps hold these objects and read them anew at each call.
       for (const key of ["dailyTokens", "dailyMicros"] as const) delete config.limits[key];
+      delete config.transcription;
       Object.assign(config.limits, limits);
       Object.assign(config, rest);
     },

@@ -44,6 +44,10 @@ export const TIMEOUTS = {
   modelTotal: 600_000,
   /** Router's retries before the first byte end within this with a final error (below OpenClaw's own retry). */
   routerFinalError: 20_000,
+  /** Router: speech into text, the whole call. */
+  transcription: 60_000,
+  /** Worker: speech into text, asked of the guest. */
+  transcriptionAck: 70_000,
   /** A held connection waits for a tap at most this long. */
   hold: 45_000,
   /** A card that nobody taps ends after this. */

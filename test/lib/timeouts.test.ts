@@ -16,6 +16,8 @@ const FITS: [name: string, outer: number, inner: number][] = [
     t.modelTotal,
     t.modelConnect + t.modelFirstByte + t.modelIdle,
   ],
+  ["the worker waits longer for a transcript than the router", t.transcriptionAck, t.transcription],
+  ["a transcription holds a refused connection and a try again", t.transcription, 2 * t.modelConnect],
   ["a turn outlives its model call and waking", t.turn, t.modelTotal + t.waking],
   ["held time holds many holds", t.turnHeld, 10 * t.hold],
   ["a hard cancel comes after the soft one", t.cancelKill, t.cancelSoft],

@@ -15,7 +15,11 @@ import type { VendorTimeouts } from "./vendor-call.ts";
 import type { VendorPools } from "./vendor-pools.ts";
 
 /** Limits in time of a call; tests shorten them. */
-export type CallTimeouts = VendorTimeouts & { modelTotal: number; routerFinalError: number };
+export type CallTimeouts = VendorTimeouts & {
+  modelTotal: number;
+  transcription: number;
+  routerFinalError: number;
+};
 
 /** What a call needs. */
 export interface CallDeps {

@@ -13,7 +13,7 @@ import type { Dialect } from "./providers.ts";
 const TABLE = {
   not_found: [
     404,
-    "This path does not exist here. Known: POST /v1/chat/completions, POST /v1/messages, GET /v1/models.",
+    "This path does not exist here. Known: POST /v1/chat/completions, POST /v1/messages, POST /v1/audio/transcriptions, GET /v1/models.",
   ],
   method_not_allowed: [405, "This method is not allowed here."],
   bad_request: [400, "The request could not be read."],
@@ -27,6 +27,10 @@ const TABLE = {
     "No price is known for this model, so the daily amount can't be watched. The operator must set one.",
   ],
   rate_limited: [429, "Too many model calls of this sandbox at the moment."],
+  transcription_off: [
+    400,
+    "Speech can't be turned into text here: the operator has configured nothing for it.",
+  ],
   not_configured: [400, "No usable model is configured. The operator must choose one."],
   vendor_refused_key: [
     400,

@@ -6,6 +6,9 @@
 /** The two request languages that the router speaks; it translates neither into the other. */
 export type Dialect = "openai" | "anthropic";
 
+/** What an endpoint is for: a conversation in a dialect, or speech into text. */
+export type Purpose = Dialect | "transcription";
+
 /** How a vendor takes its key on one endpoint. */
 export type AuthStyle = "bearer" | "x-api-key" | "none";
 
@@ -21,8 +24,8 @@ export interface Provider {
   label: string;
   /** Empty: the operator must give one. No trailing slash. */
   baseUrl: string;
-  /** Which languages it speaks, and where. */
-  endpoints: Partial<Record<Dialect, Endpoint>>;
+  /** Which languages it speaks, and where; where it turns speech into text, if it does. */
+  endpoints: Partial<Record<Purpose, Endpoint>>;
   /** Environment variables that may hold the key, in order; a key file comes before all of them. */
   keyEnv: string[];
   /** Whether calls without a key make sense (servers on this machine). */
@@ -36,6 +39,8 @@ export interface Provider {
 }
 
 const CHAT = { openai: { path: "/chat/completions", auth: "bearer" } } as const;
+
+const SPEECH = { transcription: { path: "/audio/transcriptions", auth: "bearer" } } as const;
 
 /** All vendors by the name that configuration uses. */
 export const PROVIDERS = {
@@ -69,7 +74,7 @@ export const PROVIDERS = {
   openai: {
     label: "OpenAI",
     baseUrl: "https://api.openai.com/v1",
-    endpoints: CHAT,
+    endpoints: { ...CHAT, ...SPEECH },
     keyEnv: ["OPENAI_API_KEY"],
     keyOptional: false,
     defaultModel: "gpt-5.4",
@@ -116,7 +121,7 @@ export const PROVIDERS = {
   vllm: {
     label: "vLLM on this machine",
     baseUrl: "http://127.0.0.1:8000/v1",
-    endpoints: CHAT,
+    endpoints: { ...CHAT, ...SPEECH },
     keyEnv: ["VLLM_API_KEY"],
     keyOptional: true,
     defaultModel: "",
@@ -124,7 +129,7 @@ export const PROVIDERS = {
   compatible: {
     label: "Any OpenAI-compatible URL",
     baseUrl: "",
-    endpoints: CHAT,
+    endpoints: { ...CHAT, ...SPEECH },
     keyEnv: ["COMPATIBLE_API_KEY"],
     keyOptional: true,
     defaultModel: "",

@@ -17,6 +17,7 @@ import { providerOf } from "./providers.ts";
 import { sendError, sendJson } from "./reply.ts";
 import { Settler } from "./settle.ts";
 import { choicesOf } from "./targets.ts";
+import { serveTranscription } from "./transcribe.ts";
 import { VendorPools } from "./vendor-pools.ts";
 
 /** What the router is made of. */
@@ -49,7 +50,19 @@ export interface EndedCall extends Omit<CallEnd, "tokens"> {
 
 /** How long `close` waits for usage to be written. */
 const CLOSE_SETTLE_MS = 5_000;
-const CALLS: Record<string, Dialect> = { "/v1/chat/completions": "openai", "/v1/messages": "anthropic" };
+
+/** What answers a path, in which dialect it errs, and how long it may take. */
+interface CallKind {
+  dialect: Dialect;
+  serve(deps: CallDeps, call: Call): Promise<CallEnd>;
+  total: "modelTotal" | "transcription";
+}
+
+const CALLS: Readonly<Record<string, CallKind>> = {
+  "/v1/chat/completions": { dialect: "openai", serve: serveCall, total: "modelTotal" },
+  "/v1/messages": { dialect: "anthropic", serve: serveCall, total: "modelTotal" },
+  "/v1/audio/transcriptions": { dialect: "openai", serve: serveTranscription, total: "transcription" },
+};
 
 /** Serves requests to `inference.local`. */
 export class InferenceRouter {
@@ -80,14 +93,14 @@ export class InferenceRouter {
   /** Serves one request of a sandbox; `path` without host, query included. */
   handle(sandboxId: string, path: string, req: IncomingMessage, res: ServerResponse): void {
     const ref = newId("inf");
-    const dialect = CALLS[path];
+    const kind = Object.hasOwn(CALLS, path) ? CALLS[path] : undefined;
     const models = path === "/v1/models" || path.startsWith("/v1/models/");
-    if (dialect === undefined && !models) {
+    if (kind === undefined && !models) {
       sendError(res, { code: "not_found" }, "openai", ref);
-    } else if (req.method !== (dialect ? "POST" : "GET")) {
-      sendError(res, { code: "method_not_allowed" }, dialect ?? "openai", ref);
-    } else if (dialect) {
-      this.#call(sandboxId, dialect, ref, req, res);
+    } else if (req.method !== (kind ? "POST" : "GET")) {
+      sendError(res, { code: "method_not_allowed" }, kind?.dialect ?? "openai", ref);
+    } else if (kind) {
+      this.#call(sandboxId, kind, ref, req, res);
     } else {
       this.#models(sandboxId, path, res, ref).catch((err: unknown) => {
         this.#logger.error({ err, ref, sandboxId }, "model list failed");
@@ -109,10 +122,11 @@ export class InferenceRouter {
     await this.#deps.pools.close();
   }
 
-  #call(sandboxId: string, dialect: Dialect, ref: string, req: IncomingMessage, res: ServerResponse): void {
+  #call(sandboxId: string, kind: CallKind, ref: string, req: IncomingMessage, res: ServerResponse): void {
+    const { dialect } = kind;
     const startedAt = performance.now();
     const controller = new AbortController();
-    const total = setTimeout(() => controller.abort("total"), this.#deps.timeouts.modelTotal);
+    const total = setTimeout(() => controller.abort("total"), this.#deps.timeouts[kind.total]);
     res.on("close", () => {
       if (!res.writableFinished) controller.abort("client");
     });
@@ -126,7 +140,8 @@ export class InferenceRouter {
       signal: controller.signal,
       turnId: "",
     };
-    const work = serveCall(this.#deps, call)
+    const work = kind
+      .serve(this.#deps, call)
       .catch((err: unknown): CallEnd => {
         this.#logger.error({ err, ref, sandboxId }, "inference call failed");
         sendError(res, { code: "internal" }, dialect, ref);

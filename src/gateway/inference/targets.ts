@@ -4,7 +4,7 @@
  */
 import type { InferenceConfig } from "../config.ts";
 import type { KeyRing } from "./keys.ts";
-import { type AuthStyle, type Dialect, type Provider, providerOf } from "./providers.ts";
+import { type AuthStyle, type Provider, type Purpose, providerOf } from "./providers.ts";
 import type { Price } from "./usage.ts";
 
 /** One place that can be called. */
@@ -51,14 +51,14 @@ export function resolveTarget(
   config: InferenceConfig,
   keys: KeyRing,
   choice: Choice,
-  dialect: Dialect,
+  purpose: Purpose,
 ): { ok: true; target: ResolvedTarget } | { ok: false; unusable: Unusable } {
   const name = choice.provider ?? "";
   const no = (why: Unusable["why"]) => ({ ok: false as const, unusable: { name, why } });
   const provider = providerOf(name);
   if (!provider) return no("unknown");
   const override = config.providers[name as keyof InferenceConfig["providers"]];
-  const endpoint = provider.endpoints[dialect];
+  const endpoint = provider.endpoints[purpose];
   if (!endpoint) return no("dialect");
   const model = choice.model ?? override?.model ?? provider.defaultModel;
   if (!model) return no("no-model");

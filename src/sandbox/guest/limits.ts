@@ -6,6 +6,8 @@ export const LIMITS = {
   gatewayWait: 1_500,
   /** The warm-up turn. */
   warmup: 30_000,
+  /** Speech into text: the gateway's own limit is a little shorter. */
+  transcription: 65_000,
   /** How often readiness is asked. */
   poll: 150,
   /** Attempts to start before `failed`, and the pause before the second; it doubles. */

@@ -1,6 +1,6 @@
 /**
- * A strict fake of a model vendor: OpenAI chat completions and Anthropic messages, JSON and event streams, with faults
- * on demand. Records what it was sent and when its clients went away. Tests read its state, never the router's word.
+ * A strict fake of a model vendor: OpenAI chat completions and transcriptions, Anthropic messages, JSON and event streams,
+ * with faults on demand. Records what it was sent and when its clients went away. Tests read its state, never the router's word.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Rendered, renderAnthropic, renderOpenAI } from "./answers.ts";
 import type { Behaviour } from "./behaviour.ts";
 import { checkAnthropic, checkOpenAI } from "./strict.ts";
+import { type Form, readForm } from "./transcription.ts";
 
 export type { Behaviour } from "./behaviour.ts";
 
@@ -17,6 +18,8 @@ export interface Seen {
   headers: Record<string, string | string[] | undefined>;
   raw: Buffer;
   body: Record<string, unknown>;
+  /** Of a transcription. */
+  file?: Form["file"];
   arrivedAt: number;
   /** Bytes of the answer that the socket took. */
   sent: number;
@@ -76,6 +79,8 @@ export async function startFakeVendor(
         JSON.stringify({ object: "list", data: [...models].map((id) => ({ id, object: "model" })) }),
       );
     }
+    if (req.method === "POST" && path === "/v1/audio/transcriptions")
+      return await transcribe(req, res, raw, seen);
     const anthropic = path === "/v1/messages";
     if (req.method !== "POST" || !(anthropic || path === "/v1/chat/completions"))
       return fail(res, 404, "Not found");
@@ -119,6 +124,37 @@ export async function startFakeVendor(
     }
     if (seen.body["stream"] !== true) return void res.end(rendered.whole);
     await stream(res, rendered, behaviour, seen, anthropic);
+  }
+
+  async function transcribe(
+    req: IncomingMessage,
+    res: ServerResponse,
+    raw: Buffer,
+    seen: Seen,
+  ): Promise<void> {
+    const read = readForm(raw, req.headers, key);
+    if ("complaint" in read) return fail(res, read.complaint.status, read.complaint.message);
+    const { fields, file } = read.form;
+    seen.body = { ...fields };
+    seen.file = file;
+    const behaviour =
+      vendor.queue.shift() ??
+      (typeof vendor.otherwise === "function" ? vendor.otherwise(seen.body) : vendor.otherwise);
+    if (behaviour.delayMs) await sleep(behaviour.delayMs);
+    if (behaviour.reset === "before") return void res.socket?.resetAndDestroy();
+    if (behaviour.hang === "before") return;
+    if (behaviour.status)
+      return fail(res, behaviour.status, behaviour.message ?? `refused ${key}`, behaviour.headers);
+    const { text = "this was said" } = withKey(behaviour, key);
+    const usage =
+      fields["model"] === "fake-whisper"
+        ? { type: "duration", seconds: 3 }
+        : { type: "tokens", input_tokens: 30, output_tokens: 5, total_tokens: 35 };
+    res.writeHead(200, {
+      "content-type": behaviour.contentType ?? "application/json",
+      "x-request-id": "vendor-request",
+    });
+    res.end(JSON.stringify({ text, ...(behaviour.omit?.includes("usage") ? {} : { usage }) }));
   }
 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
