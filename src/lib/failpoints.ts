@@ -16,6 +16,7 @@ export const FAILPOINTS = [
   "ingress.after-mark",
   "claim.after-claim",
   "dispatch.before-run",
+  "dispatch.after-heard",
   "dispatch.after-run",
   "streaming.delta",
   "settle.before-script",

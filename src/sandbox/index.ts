@@ -33,6 +33,7 @@ export {
   type GuestFile,
   type GuestTurn,
   type ToGuest,
+  type Transcript,
   type TurnEvent,
 } from "./guest/protocol.ts";
 export { type Compatibility, judgeLayers } from "./host/layers.ts";

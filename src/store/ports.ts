@@ -21,6 +21,7 @@ import type {
   AnswerRecord,
   Delivery,
   DraftMessage,
+  Heard,
   IngressEvent,
   Profile,
   TurnContext,
@@ -105,7 +106,7 @@ export interface TurnPort {
   /** A fenced change of an unfinished turn. `starts` is incremented when state becomes `dispatching`, once per claim. */
   advance(
     turn: TurnRecord,
-    change: { state?: TurnState; bootId?: string; eventSeq?: number },
+    change: { state?: TurnState; bootId?: string; eventSeq?: number; heard?: Heard[] },
   ): Promise<TurnRecord | undefined>;
   /**
    * Ends a turn: outcome, answer into the outbox, entries removed, slot freed, outbox marked, bridge hinted.

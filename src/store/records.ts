@@ -54,6 +54,8 @@ export const Attachment = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   /** File name in the spool's folder `in` (messages) or `out` (answers); unguessable. */
   spool: z.string().regex(/^f_[a-z0-9]{20}$/),
+  /** A recording of what the sender says, to be turned into text where that is offered. */
+  spoken: z.literal(true).optional(),
 });
 export type Attachment = z.infer<typeof Attachment>;
 const Attachments = z.array(Attachment).min(1).max(MAX_ATTACHMENTS);
@@ -128,6 +130,20 @@ export const MailboxEntry = z.looseObject({
 });
 export type MailboxEntry = z.infer<typeof MailboxEntry>;
 
+/**
+ * What was understood of a recording. `text` is the sandbox's claim, as an answer is; "" when nobody speaks in it.
+ * `off`: the operator has configured nothing for it; `used-up`: the day's allowance, or too many at once.
+ */
+export const Heard = z.union([
+  z.object({ name: z.string().max(255), text: z.string(), cut: z.boolean().optional() }),
+  z.object({ name: z.string().max(255), failed: z.enum(["off", "too-large", "used-up", "failed"]) }),
+]);
+export type Heard = z.infer<typeof Heard>;
+const HeardList = z
+  .array(Heard)
+  .min(1)
+  .max(MAX_ATTACHMENTS * MAX_WAITING);
+
 /** accepted → dispatching → running → answered | failed | interrupted | cancelled (DESIGN §7). */
 export const TurnState = z.enum([
   "accepted",
@@ -156,6 +172,8 @@ export const TurnRecord = z.looseObject({
   text: z.string(),
   /** All their files, in order; absent when there are none. Several messages may bring more than MAX_ATTACHMENTS. */
   attachments: z.array(Attachment).optional(),
+  /** Of its recordings, in order, once they were listened to. */
+  heard: HeardList.optional(),
   session: z.number(),
   /** Chosen for the conversation before its messages came; absent: the profile's. */
   model: ModelName.optional(),
@@ -201,12 +219,15 @@ export const AnswerBody = z.discriminatedUnion("kind", [
     attachments: Attachments.optional(),
     /** Files that the agent wanted to send and that are not attached, for a line to the user. */
     omitted: z.array(OmittedFile).optional(),
+    /** What was understood of the recordings that it answers, to be shown above it. */
+    heard: HeardList.optional(),
   }),
   z.object({
     kind: z.literal("failure"),
     code: z.string(),
     reference: z.string(),
     detail: z.string().optional(),
+    heard: HeardList.optional(),
   }),
   /** `session-new`, `stopped` {discarded}, `nothing-to-stop`, `cancelled` … */
   z.object({ kind: z.literal("notice"), code: z.string(), params: z.record(z.string(), z.string()) }),

@@ -21,6 +21,7 @@ const FINISHED_MS = 7 * 86_400_000;
 const MAX_HISTORY = 200;
 const Fields = z.array(z.string());
 const Core = z.looseObject({});
+const Listed = z.array(z.unknown());
 const Peek = z.tuple([z.string(), z.string(), z.number(), z.number(), z.string(), z.number()]);
 const Take = z.union([
   z.tuple([z.enum(["run", "recover"]), Fields]),
@@ -37,6 +38,7 @@ export function turnOf(flat: unknown): TurnRecord {
     TurnRecord,
     {
       ...core,
+      ...(f["heard"] ? { heard: parsed(Listed, f["heard"], "turn") } : {}),
       state: f["state"],
       owner: f["owner"],
       bootId: f["bootId"],
@@ -159,7 +161,10 @@ export function turns(
         await connection.run(
           "advance",
           [c.turn(turn.conversation)],
-          [turn.turnId, turn.owner, turn.fence, state, change.bootId ?? "", change.eventSeq ?? ""],
+          [
+            ...[turn.turnId, turn.owner, turn.fence, state, change.bootId ?? "", change.eventSeq ?? ""],
+            change.heard ? toJson(change.heard) : "",
+          ],
         ),
         "turn",
       );

@@ -14,6 +14,7 @@ import type {
   FromGuest,
   GuestFile,
   ToGuest,
+  Transcript,
   TurnEvent,
 } from "../sandbox/index.ts";
 import type { ControlHandler, ControlPort } from "./control/hub.ts";
@@ -177,6 +178,12 @@ export class AgentClient implements ControlHandler {
     this.#ask({ type: "outbox.forget", turnId }).catch(() => {});
   }
 
+  /** The words of a recording in the home. A guest of an older version knows none. */
+  async transcribe(path: string, mime: string): Promise<Transcript> {
+    const ack = await this.#ask({ type: "transcribe", path, mime }, TIMEOUTS.transcriptionAck);
+    return ack.transcript ?? { failed: "internal" };
+  }
+
   /** Starts a program inside; rejects with `guest-…` when it can't be. `argv` empty: the shell. */
   async exec(
     command: Omit<Extract<ToGuest, { type: "exec" }>, "type" | "id" | "session">,
@@ -283,7 +290,7 @@ export class AgentClient implements ControlHandler {
       );
   }
 
-  #ask(command: Command): Promise<GuestAck> {
+  #ask(command: Command, withinMs: number = TIMEOUTS.controlAck): Promise<GuestAck> {
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<GuestAck>();
     if (!this.connected) {
@@ -292,8 +299,8 @@ export class AgentClient implements ControlHandler {
     }
     const timer = setTimeout(() => {
       this.#pending.delete(id);
-      reject(this.#unreachable(`${command.type}: no answer in ${TIMEOUTS.controlAck} ms`, false));
-    }, TIMEOUTS.controlAck);
+      reject(this.#unreachable(`${command.type}: no answer in ${withinMs} ms`, false));
+    }, withinMs);
     this.#pending.set(id, { resolve, reject, timer });
     this.#port.send(this.sandboxId, this.#conn, { ...command, id } as ToGuest);
     return promise;

@@ -29,9 +29,10 @@ export function answerOf(
   turn: TurnRecord,
   ending: Ending,
 ): { outcome: "answered" | "failed" | "interrupted" | "cancelled"; body: AnswerBody } {
+  const heard = turn.heard ? { heard: turn.heard } : {};
   switch (ending.outcome) {
     case "answered":
-      return { outcome: "answered", body: { kind: "final", markdown: ending.text } };
+      return { outcome: "answered", body: { kind: "final", markdown: ending.text, ...heard } };
     case "cancelled":
       return { outcome: "cancelled", body: { kind: "notice", code: "cancelled", params: {} } };
     case "interrupted":
@@ -48,6 +49,7 @@ export function answerOf(
           code: ending.code,
           reference: turn.turnId,
           ...(detail ? { detail } : {}),
+          ...heard,
         },
       };
     }

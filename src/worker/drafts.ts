@@ -16,6 +16,7 @@ type Kind = DraftMessage["kind"];
 /** See the module's header. */
 export class Drafts {
   readonly #publish: (seq: number, kind: Kind, text: string) => void;
+  #head = "";
   #text = "";
   #due: { text?: true; tool?: string } = {};
   #seq = 0;
@@ -33,6 +34,13 @@ export class Drafts {
   /** The answer so far, as the agent gave it. */
   get text(): string {
     return this.#text;
+  }
+
+  /** What stands above the answer. */
+  head(text: string): void {
+    if (text === this.#head) return;
+    this.#head = text;
+    this.#mark({ text: true });
   }
 
   waking(): void {
@@ -75,7 +83,7 @@ export class Drafts {
     const { text, tool } = this.#due;
     this.#due = {};
     this.#lastAt = performance.now();
-    if (text) this.#send("text", this.#text.slice(0, MAX_CHARS));
+    if (text) this.#send("text", (this.#head + this.#text).slice(0, MAX_CHARS));
     if (tool !== undefined) this.#send("tool", tool);
   }
 

@@ -10,6 +10,7 @@ import { Spool } from "../lib/spool.ts";
 import {
   type AnswerBody,
   type Attachment,
+  type Heard,
   MAX_ATTACHMENTS,
   type OmittedFile,
   type TurnRecord,
@@ -17,6 +18,7 @@ import {
 import type { AgentClient } from "./agent-client.ts";
 import { mimeOf, namedFiles, plainName } from "./file-names.ts";
 import { fileBytes, putFile } from "./files.ts";
+import { hear, type Recording, spokenText } from "./recordings.ts";
 import { retrying } from "./retry.ts";
 
 /** Caps of one file, bytes (`files:` in config.yaml). */
@@ -49,22 +51,28 @@ export class TurnFiles {
   }
 
   /**
-   * Puts the turn's files into the inbox and returns what the agent is to be told: the text, then where its files are.
+   * Puts the turn's files into the inbox and returns what the agent is to be told: the text, what is said in recordings
+   * (listened to once: `heard` is to be stored), then where its files are.
    * @throws Fault `agent-unreachable`; what is wrong with a file is told to the agent instead.
    */
-  async handIn(client: AgentClient, { text, attachments = [] }: TurnRecord): Promise<string> {
-    if (attachments.length === 0) return text;
+  async handIn(client: AgentClient, turn: TurnRecord): Promise<{ text: string; heard: Heard[] }> {
+    const { text, attachments = [] } = turn;
+    if (attachments.length === 0) return { text, heard: [] };
     const lines: string[] = [];
+    const recordings: Recording[] = [];
     for (const one of attachments) {
       const name = plainName(one.name);
       const put = await this.#put(client, one, name);
+      if (put.ok && one.spoken) recordings.push({ name, path: put.path, mime: one.mime });
       lines.push(
         put.ok ? `- ~/${put.path} (${one.mime}, ${one.size} bytes)` : `- ${name}: not saved, ${put.why}`,
       );
     }
     const note =
       "[Files that came with this message, saved in your home. To send files back, put them into ~/outbox.]";
-    return `${text === "" ? "" : `${text}\n\n`}${note}\n${lines.join("\n")}`;
+    const heard = turn.heard ?? (await hear(client, recordings, this.#log));
+    const parts = [text, spokenText(heard), `${note}\n${lines.join("\n")}`];
+    return { text: parts.filter((part) => part !== "").join("\n\n"), heard };
   }
 
   async #put(

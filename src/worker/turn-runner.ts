@@ -241,9 +241,14 @@ export class TurnRun {
       timeoutMs: TIMEOUTS.turn + TIMEOUTS.turnHeld,
     };
     const send = async () => {
-      const text = await this.#deps.files.handIn(this.#client, this.#turn);
+      const { text, heard } = await this.#deps.files.handIn(this.#client, this.#turn);
       // It may have been cancelled meanwhile: then there is nothing to start.
-      if (this.#machine.phase !== "starting" || !this.#lease.held()) return;
+      const wanted = () => this.#machine.phase === "starting" && this.#lease.held();
+      // Stored before the agent knows it: whoever recovers this turn says what was understood.
+      const isNew = heard.length > 0 && !this.#turn.heard;
+      if (!wanted() || (isNew && !(await this.#advance({ heard }))) || !wanted()) return;
+      if (isNew) failpoint("dispatch.after-heard");
+      this.#telling.heard(heard);
       await this.#client.run({ ...command, text, sessionKey: this.#sessionKey() });
       failpoint("dispatch.after-run");
     };

@@ -5,7 +5,14 @@
 import { failpoint } from "../lib/failpoints.ts";
 import type { Logger } from "../lib/logging.ts";
 import type { CommandDecision, TurnEvent } from "../sandbox/index.ts";
-import type { ApprovalPort, CommandAskPort, TurnContextPort, TurnPort, TurnRecord } from "../store/index.ts";
+import type {
+  ApprovalPort,
+  CommandAskPort,
+  Heard,
+  TurnContextPort,
+  TurnPort,
+  TurnRecord,
+} from "../store/index.ts";
 import type { Activity } from "./activity.ts";
 import { toolLine } from "./answer.ts";
 import { CommandAsks } from "./command-asks.ts";
@@ -55,6 +62,14 @@ export class TurnTelling {
     this.#drafts.waking();
   }
 
+  /** What was understood of the turn's recordings stands above the answer from the start. */
+  heard(heard: readonly Heard[]): void {
+    const lines = heard.flatMap((one) =>
+      "failed" in one || one.text === "" ? [] : [`> 🎤 ${oneLine(one.text)}`],
+    );
+    if (lines.length > 0) this.#drafts.head(`${lines.join("\n>\n")}\n\n`);
+  }
+
   event(event: TurnEvent): void {
     const { principal, turnId } = this.#turn;
     if (event.kind === "delta") this.#drafts.delta(event.text);
@@ -77,4 +92,12 @@ export class TurnTelling {
     this.#drafts.close();
     this.#asks.close(!detached);
   }
+}
+
+/** Characters of a recording's text that a preview shows. */
+const MAX_HEARD = 300;
+
+function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, " ");
+  return line.length <= MAX_HEARD ? line : `${line.slice(0, MAX_HEARD).toWellFormed()}…`;
 }

@@ -13,6 +13,7 @@ import { markdownOf, type Words, wordsOf } from "./catalogue.ts";
 import type { Counters } from "./counters.ts";
 import type { DraftBoard } from "./drafts.ts";
 import { type AnswerFile, fileNotice, filesOf, omittedText, outgoing, wholeAnswer } from "./files-out.ts";
+import { heardText } from "./heard.ts";
 import { hasLinks, hostsOf, judgedLinks, type MayLink, NO_HOSTS } from "./markdown/links.ts";
 import { type Blocks, parseMarkdown } from "./markdown/parse.ts";
 import {
@@ -112,7 +113,7 @@ function textsOf(
   const omitted = omittedText(say, body);
   // Files are an answer, too.
   const silent = body.kind === "final" && body.markdown.trim() === "" && (hasFiles || omitted !== "");
-  const source = [silent ? "" : markdownOf(body, say.language), omitted]
+  const source = [heardText(say, body), silent ? "" : markdownOf(body, say.language), omitted]
     .filter((text) => text !== "")
     .join("\n\n");
   if (source === "" && hasFiles) return [];

@@ -10,6 +10,7 @@ export function exportOf(say: Words, turns: readonly PastTurn[]): OutgoingFile |
   const parts = turns.flatMap((turn) => [
     `## ${say.phrase("export.you")}, ${stamp(turn.acceptedAt)}`,
     ...turn.files.map((name) => `📎 ${name}`),
+    ...spokenIn(turn.answer),
     turn.text,
     `## ${say.phrase("export.agent")}, ${stamp(turn.settledAt)}`,
     ...(turn.answer.kind === "final" ? (turn.answer.attachments ?? []).map(({ name }) => `📎 ${name}`) : []),
@@ -22,6 +23,12 @@ export function exportOf(say: Words, turns: readonly PastTurn[]): OutgoingFile |
     mime: "text/markdown",
     bytes: Buffer.from(`${text}\n`.toWellFormed()),
   };
+}
+
+/** What was said in recordings, whole. */
+function spokenIn(answer: PastTurn["answer"]): string[] {
+  const heard = answer.kind === "notice" ? [] : (answer.heard ?? []);
+  return heard.flatMap((one) => ("failed" in one ? [] : [`🎤 ${one.text}`]));
 }
 
 function stamp(at: number): string {

@@ -85,7 +85,10 @@ export class FilesIn {
       const spooled = await spool.put(fetched.value, { maxBytes });
       const mime = MIME.test(ref.mime) ? ref.mime : "application/octet-stream";
       const name = ref.name.toWellFormed().slice(0, 255) || "file";
-      return { kind: "taken", attachments: [{ name, mime, ...spooled }] };
+      return {
+        kind: "taken",
+        attachments: [{ name, mime, ...spooled, ...(ref.spoken ? { spoken: true } : {}) }],
+      };
     } catch (error) {
       if (error instanceof Fault && error.code === "file-too-large") return tooLarge;
       if (error instanceof Fault) throw error;

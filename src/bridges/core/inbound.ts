@@ -149,9 +149,6 @@ async function acceptMessage(
   }
   logAccepted(message, result, deps);
   tellWaiting(message, result, deps);
-  // Speech isn't turned into text: its sender should know what the agent has got.
-  if (files.some(({ spoken }) => spoken) && result.kind === "accepted" && !result.duplicate)
-    await deps.reply(withoutReply(message.deliver), "voice-as-file", {});
   return { kind: "accepted", result };
 }
 
@@ -213,10 +210,6 @@ function tellWaiting(message: Admitted, result: AcceptResult, deps: InboundDeps)
   const alone = message.join === undefined && message.quietMs === undefined;
   const ahead = alone && result.interrupts === undefined ? result.ahead : 0;
   deps.waiting.accepted(message.conversation, message.deliver, ahead);
-}
-
-function withoutReply({ replyTo: _, ...place }: Delivery): Delivery {
-  return place;
 }
 
 function eventOf(message: Admitted): IngressEvent {

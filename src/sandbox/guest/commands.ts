@@ -14,6 +14,7 @@ import {
   type GuestError,
   type ToGuest,
 } from "./protocol.ts";
+import { transcribe } from "./transcribe.ts";
 import { TurnRefused, type Turns } from "./turns.ts";
 
 type Ack = Omit<Extract<FromGuest, { type: "ack"; ok: true }>, "type" | "id" | "ok">;
@@ -22,6 +23,7 @@ type Numbered = Extract<ToGuest, { id: number }>;
 /** What commands work on. */
 export interface Guest {
   home: string;
+  egressSocket: string;
   turns: Turns;
   link: HostLink;
   execs: Execs;
@@ -104,6 +106,10 @@ async function perform(guest: Guest, command: Numbered): Promise<{ ack?: Ack; af
     case "outbox.forget":
       await forgetOutbox(guest.home, command.turnId);
       return {};
+    case "transcribe":
+      return {
+        ack: { transcript: await transcribe(guest.home, guest.egressSocket, command.path, command.mime) },
+      };
     case "exec":
       guest.execs.open(command);
       return {};

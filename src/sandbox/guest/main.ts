@@ -52,7 +52,18 @@ const link = new HostLink(paths.controlSocket, {
   }),
   command: (command) =>
     handleCommand(
-      { home: paths.home, turns, link, execs, warmUp, watchFiles, answer, quiet, shutdown },
+      {
+        home: paths.home,
+        egressSocket: paths.egressSocket,
+        turns,
+        link,
+        execs,
+        warmUp,
+        watchFiles,
+        answer,
+        quiet,
+        shutdown,
+      },
       command,
     ),
   down: () => execs.closeAll(),

@@ -34,6 +34,9 @@ export interface GuestFile {
   mode: number;
 }
 
+/** What became of a recording: its words (`cut`: the first of many), or the gateway's code for why there are none. */
+export type Transcript = { text: string; cut?: boolean } | { failed: string };
+
 /** Signals that a session may be sent. */
 export type ExecSignal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGQUIT" | "SIGKILL";
 
@@ -107,6 +110,7 @@ export type FromGuest =
       /** Where a file was put, or what was moved where. */
       path?: string;
       files?: GuestFile[];
+      transcript?: Transcript;
       /** The file's or the new name's permission bits. */
       mode?: number;
     }
@@ -200,6 +204,8 @@ export type ToGuest =
   | { type: "outbox.take"; id: number; turnId: string }
   /** The answer with them is stored: they may go. */
   | { type: "outbox.forget"; id: number; turnId: string }
+  /** Has the gateway turn a recording of the home into text. Acked with `transcript`; that may take a minute. */
+  | { type: "transcribe"; id: number; path: string; mime: string }
   /**
    * Runs a program for the operator, caged as the agent is (stage: Landlock, seccomp). `argv` empty = an interactive shell.
    * `cwd` relative to the home or absolute. Only variables of a list are taken from `env`. With `tty` its input, output

@@ -1,7 +1,8 @@
 -- Guarantees: only the present holder changes its turn. A start is counted once per claim, so a repeated call after
 -- a lost reply doesn't make a healthy turn look poisonous.
 --
--- KEYS turn   ARGV turn id, owner, fence, state or "", boot id or "", event seq or ""
+-- KEYS turn   ARGV turn id, owner, fence, state or "", boot id or "", event seq or "",
+--      what was understood of its recordings (JSON) or ""
 -- Returns turn fields, or {} if the fence is stale
 --- @include "now"
 --- @include "fenced"
@@ -19,4 +20,5 @@ if ARGV[4] ~= "" then
 end
 if ARGV[5] ~= "" then redis.call("HSET", turn, "bootId", ARGV[5]) end
 if ARGV[6] ~= "" then redis.call("HSET", turn, "eventSeq", ARGV[6]) end
+if ARGV[7] ~= "" then redis.call("HSET", turn, "heard", ARGV[7]) end
 return redis.call("HGETALL", turn)

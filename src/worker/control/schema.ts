@@ -54,6 +54,11 @@ const GuestFile = z.object({
   mode: count,
 });
 
+const Transcript = z.union([
+  z.object({ text: long, cut: z.boolean().exactOptional() }),
+  z.object({ failed: cut(64) }),
+]);
+
 const Ack = z.discriminatedUnion("ok", [
   z.object({
     type: z.literal("ack"),
@@ -66,6 +71,7 @@ const Ack = z.discriminatedUnion("ok", [
     path: z.string().max(4_096).exactOptional(),
     files: z.array(GuestFile).max(256).exactOptional(),
     mode: count.exactOptional(),
+    transcript: Transcript.exactOptional(),
   }),
   z.object({
     type: z.literal("ack"),

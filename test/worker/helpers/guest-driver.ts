@@ -18,6 +18,8 @@ const GUEST = join(import.meta.dirname, "../../../src/sandbox/guest/main.ts");
 export class GuestDriver extends FakeDriver {
   readonly processes = new Map<string, ChildProcess>();
   readonly models = new Map<string, ModelStub>();
+  /** A real gateway serves the sandboxes' egress sockets: no stubs. */
+  realGateway = false;
   readonly #base: Paths;
 
   constructor(paths: Paths) {
@@ -42,12 +44,13 @@ export class GuestDriver extends FakeDriver {
     const agent = { ...info.agent, program: FAKE_AGENT };
     const start = { sandbox: id, name: info.name, bootId: info.bootId, agent, limits: info.limits };
     writeFileSync(join(dir, "config/sandbox.json"), JSON.stringify(start));
-    if (!this.models.has(id)) this.models.set(id, await startModelStub(join(dir, "egress.sock")));
+    if (!this.realGateway && !this.models.has(id))
+      this.models.set(id, await startModelStub(join(dir, "egress.sock")));
     const paths = {
       home: join(dir, "home"),
       workspace: join(dir, "home/workspace"),
       state: join(dir, "home/.openclaw"),
-      egressSocket: join(dir, "egress.sock"),
+      egressSocket: this.realGateway ? this.#base.egressSocket(info.runName) : join(dir, "egress.sock"),
       controlSocket: this.#base.controlSocket(info.runName),
       config: join(dir, "config"),
       node: process.execPath,

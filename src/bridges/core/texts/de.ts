@@ -18,8 +18,16 @@ export const GERMAN: Readonly<Record<string, string>> = {
     "Ich kann Text und Dateien lesen, das hier aber nicht. Bitte schreib deine Nachricht als Text oder schick sie als Datei.",
   "not-accepted": "Deine Nachricht konnte nicht angenommen werden. Bitte schick sie noch einmal.",
   "too-long": "Diese Nachricht ist zu lang: höchstens {limit} KB Text, bitte. Du kannst sie aufteilen.",
-  "voice-as-file":
-    "🎤 Ich kann Gesprochenes hier nicht in Text verwandeln; dein Agent hat die Aufnahme als Datei bekommen.",
+  heard: "Verstanden habe ich: „{text}“",
+  "heard-nothing": "In der Aufnahme habe ich keine Worte gehört. Dein Agent hat sie als Datei bekommen.",
+  "heard-off":
+    "Ich kann Gesprochenes hier nicht in Text verwandeln; dein Agent hat die Aufnahme als Datei bekommen.",
+  "heard-too-large":
+    "Die Aufnahme ist zu lang, um sie in Text zu verwandeln. Dein Agent hat sie als Datei bekommen.",
+  "heard-used-up":
+    "Gesprochenes wird vorerst nicht mehr in Text verwandelt: Das Kontingent ist aufgebraucht. Dein Agent hat die Aufnahme als Datei bekommen.",
+  "heard-failed":
+    "Die Aufnahme ließ sich diesmal nicht in Text verwandeln. Dein Agent hat sie als Datei bekommen.",
   "whole-answer": "📄 Die Antwort ist lang: Hier steht ihr Anfang, alles zusammen ist in der Datei darunter.",
   "file-too-large": "{name} ist zu groß: Ich kann Dateien bis höchstens {limit} MB annehmen.",
   "file-not-there": "{name} ließ sich nicht mehr abrufen. Bitte schick die Datei noch einmal.",

@@ -19,8 +19,15 @@ export const SPANISH: Readonly<Record<string, string>> = {
   "not-accepted": "No se pudo aceptar tu mensaje. Envíalo otra vez, por favor.",
   "too-long":
     "Este mensaje es demasiado largo: como máximo {limit} KB de texto, por favor. Puedes dividirlo.",
-  "voice-as-file":
-    "🎤 Aquí no puedo convertir la voz en texto; tu agente ha recibido la grabación como archivo.",
+  heard: "He entendido: «{text}»",
+  "heard-nothing": "No he oído palabras en la grabación. Tu agente la ha recibido como archivo.",
+  "heard-off": "Aquí no puedo convertir la voz en texto; tu agente ha recibido la grabación como archivo.",
+  "heard-too-large":
+    "La grabación es demasiado larga para convertirla en texto. Tu agente la ha recibido como archivo.",
+  "heard-used-up":
+    "Por ahora la voz ya no se convierte en texto: el cupo está agotado. Tu agente ha recibido la grabación como archivo.",
+  "heard-failed":
+    "Esta vez no se ha podido convertir la grabación en texto. Tu agente la ha recibido como archivo.",
   "whole-answer": "📄 La respuesta es larga: aquí está el principio, y entera va en el archivo de abajo.",
   "file-too-large": "{name} es demasiado grande: puedo tomar archivos de {limit} MB como máximo.",
   "file-not-there": "{name} ya no se pudo descargar. Envíalo otra vez, por favor.",

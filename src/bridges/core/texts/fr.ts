@@ -18,8 +18,17 @@ export const FRENCH: Readonly<Record<string, string>> = {
     "Je sais lire du texte et des fichiers, mais pas ceci. Écris ton message sous forme de texte ou envoie-le en fichier, s’il te plaît.",
   "not-accepted": "Ton message n’a pas pu être accepté. Envoie-le encore une fois, s’il te plaît.",
   "too-long": "Ce message est trop long : {limit} Ko de texte au plus, s’il te plaît. Tu peux le couper.",
-  "voice-as-file":
-    "🎤 Je ne sais pas transformer la parole en texte ici ; ton agent a reçu l’enregistrement sous forme de fichier.",
+  heard: "J’ai compris : « {text} »",
+  "heard-nothing":
+    "Je n’ai entendu aucun mot dans l’enregistrement. Ton agent l’a reçu sous forme de fichier.",
+  "heard-off":
+    "Je ne sais pas transformer la parole en texte ici ; ton agent a reçu l’enregistrement sous forme de fichier.",
+  "heard-too-large":
+    "L’enregistrement est trop long pour être transformé en texte. Ton agent l’a reçu sous forme de fichier.",
+  "heard-used-up":
+    "Pour l’instant, la parole n’est plus transformée en texte : le quota est épuisé. Ton agent a reçu l’enregistrement sous forme de fichier.",
+  "heard-failed":
+    "Cette fois, l’enregistrement n’a pas pu être transformé en texte. Ton agent l’a reçu sous forme de fichier.",
   "whole-answer":
     "📄 La réponse est longue : voici son début, et le fichier ci-dessous la contient en entier.",
   "file-too-large": "{name} est trop gros : je peux prendre des fichiers de {limit} Mo au plus.",
