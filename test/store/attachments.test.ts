@@ -35,6 +35,26 @@ test("a turn has the files of all its messages, in order, exactly as they were h
   assert.deepEqual((await worker.turns.get("console.at"))?.attachments, files);
 });
 
+test("what was understood of recordings is kept with the turn, whoever takes it over, and goes with its answer", async () => {
+  const spoken = { ...file("v.ogg"), spoken: true as const };
+  await accept(message("heard", "", { attachments: [spoken] }));
+  const turn = await claimed(worker, "console.heard");
+  assert.deepEqual(turn.attachments, [spoken]);
+  const heard = [
+    { name: "v.ogg", text: 'Grüße "☕"' },
+    { name: "w.ogg", failed: "off" as const },
+  ];
+  const stored = await worker.turns.advance(turn, { heard });
+  assert.deepEqual(stored?.heard, heard);
+  assert.equal(stored?.state, "accepted");
+  // Another write leaves it; a holder that lost the turn can't write it.
+  assert.deepEqual((await worker.turns.advance(turn, { eventSeq: 3 }))?.heard, heard);
+  assert.equal(await worker.turns.advance({ ...turn, fence: turn.fence - 1 }, { heard }), undefined);
+  const body = { kind: "final" as const, markdown: "yes", heard };
+  await worker.turns.settle(turn, "answered", body);
+  assert.deepEqual((await bridge.outbox("console").pending("console.heard"))[0]?.body, body);
+});
+
 test("without files there is no list", async () => {
   await accept(message("none", "hi"));
   assert.equal((await claimed(worker, "console.none")).attachments, undefined);

@@ -1,8 +1,9 @@
 /** Commands, access and the catalogue: pure tables. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { markdownOf, sentence } from "../../../src/bridges/core/catalogue.ts";
+import { markdownOf, sentence, wordsOf } from "../../../src/bridges/core/catalogue.ts";
 import { type ParsedText, parseText } from "../../../src/bridges/core/commands.ts";
+import { exportOf } from "../../../src/bridges/core/export.ts";
 import { decideAccess, parseAllowList, parseMarkdown, plainText } from "../../../src/bridges/core/index.ts";
 import { ENGLISH } from "../../../src/bridges/core/texts/en.ts";
 import { FAILURE_CODES } from "../../../src/worker/answer.ts";
@@ -87,4 +88,19 @@ describe("catalogue", () => {
     const code = parseMarkdown(sentence("access.paired", { id: "1` [a](https://evil.example) `2" }));
     assert.doesNotMatch(JSON.stringify(code), /"type":"link"/);
   });
+});
+
+it("an export holds what was said in recordings, whole", () => {
+  const heard = [
+    { name: "v.ogg", text: "word ".repeat(200) },
+    { name: "w.ogg", failed: "failed" as const },
+  ];
+  const file = exportOf(wordsOf("en"), [
+    {
+      ...{ turnId: "t", session: 1, acceptedAt: 0, settledAt: 1, text: "", files: ["v.ogg", "w.ogg"] },
+      answer: { kind: "final", markdown: "done", heard },
+    },
+  ]);
+  const text = file?.bytes.toString("utf8") ?? "";
+  assert.ok(text.includes(`📎 v.ogg\n\n📎 w.ogg\n\n🎤 ${"word ".repeat(200)}\n\n## Agent`), text);
 });

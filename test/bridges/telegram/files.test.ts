@@ -9,7 +9,7 @@ import pino from "pino";
 import { safeName } from "../../../src/bridges/telegram/files.ts";
 import { principalOf } from "../../../src/lib/ids.ts";
 import { Spool } from "../../../src/lib/spool.ts";
-import type { Attachment, OmittedFile } from "../../../src/store/index.ts";
+import type { Attachment, Heard, OmittedFile } from "../../../src/store/index.ts";
 import type { FaultKind } from "../../fakes/telegram/index.ts";
 import { until } from "../tiny-worker.ts";
 import { ANN, BOB, type Setup, setUp } from "./setup.ts";
@@ -25,7 +25,7 @@ describe("telegram files", () => {
   /** What a turn answers, by its text. */
   const answers = new Map<
     string,
-    { attachments?: Attachment[]; omitted?: OmittedFile[]; markdown?: string }
+    { attachments?: Attachment[]; omitted?: OmittedFile[]; heard?: Heard[]; markdown?: string }
   >();
   before(async () => {
     dir = mkdtempSync("/tmp/nc-files-");
@@ -92,10 +92,36 @@ describe("telegram files", () => {
       });
     }
 
-    it("a voice message is handed over as a file, and its sender is told so", async () => {
-      await until(() =>
-        s.fake.bot.fromBot(ANN).some(({ text }) => text.includes("can't turn speech into text")),
+    it("what is spoken is marked so, and nothing else", () => {
+      const spoken = s.worker.turns
+        .flatMap(({ attachments = [] }) => attachments)
+        .filter((one) => one.spoken);
+      assert.deepEqual(
+        spoken.map(({ mime }) => mime),
+        ["audio/ogg", "video/mp4"],
       );
+    });
+
+    it("what was understood stands above the answer, as text that links and marks nothing", async () => {
+      answers.set("listen", {
+        heard: [
+          { name: "v.ogg", text: "see https://evil.example/x *now* or [this](x) <b>" },
+          { name: "w.ogg", text: "long ".repeat(100) },
+          { name: "x.ogg", text: "" },
+          { name: "y.ogg", failed: "off" },
+          { name: "z.ogg", failed: "off" },
+        ],
+      });
+      const text = await s.ask(ANN, "listen", /here you are/);
+      const [first = "", second = "", ...rest] = text.split("\n\n");
+      assert.equal(first, "🎤 I understood: “see https://evil.example/x *now* or [this](x) <b>”");
+      assert.match(second, /^🎤 I understood: “long .*…”$/);
+      assert.ok(second.length < 330);
+      assert.deepEqual(rest, [
+        "🎤 I heard no words in the recording. Your agent got it as a file.",
+        "🎤 I can't turn speech into text here, so your agent got the recording as a file.",
+        "here you are",
+      ]);
     });
 
     it("an album is one turn with all its files and its caption", async () => {

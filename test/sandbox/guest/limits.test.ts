@@ -11,6 +11,9 @@ test("the guest's limits agree with the host's table", () => {
   assert.ok(LIMITS.hostSilent > 2 * TIMEOUTS.heartbeat);
   assert.ok(LIMITS.redialMax < TIMEOUTS.lease, "a new worker meets the guest before its lease ends");
   assert.ok(LIMITS.transcription > TIMEOUTS.transcription, "the gateway's own word comes first");
-  assert.ok(TIMEOUTS.transcriptionAck > LIMITS.transcription, "the guest's word comes before the host gives up");
+  assert.ok(
+    TIMEOUTS.transcriptionAck > LIMITS.transcription,
+    "the guest's word comes before the host gives up",
+  );
   assert.ok(LIMITS.start > TIMEOUTS.waking + LIMITS.warmup, "the host gives up first");
 });
