@@ -6,7 +6,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeError, Fault } from "../lib/errors.ts";
 import { failpoint } from "../lib/failpoints.ts";
-import { derivedId } from "../lib/ids.ts";
 import type { Logger } from "../lib/logging.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
 import type { TurnEvent } from "../sandbox/index.ts";
@@ -24,6 +23,7 @@ import type { LauncherPort } from "./launcher-port.ts";
 import { retrying } from "./retry.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { TimeLimit } from "./time-limit.ts";
+import { contextOf, sessionKeyOf } from "./turn-context.ts";
 import type { TurnFiles } from "./turn-files.ts";
 import { TurnLease } from "./turn-lease.ts";
 import { type Effect, type Ending, newMachine, step, type TurnInput } from "./turn-machine.ts";
@@ -249,7 +249,7 @@ export class TurnRun {
       if (!wanted() || (isNew && !(await this.#advance({ heard }))) || !wanted()) return;
       if (isNew) failpoint("dispatch.after-heard");
       this.#telling.heard(heard);
-      await this.#client.run({ ...command, text, sessionKey: this.#sessionKey() });
+      await this.#client.run({ ...command, text, sessionKey: sessionKeyOf(this.#turn) });
       failpoint("dispatch.after-run");
     };
     return this.#ask("starting", send, { type: "run-acked" });
@@ -347,22 +347,8 @@ export class TurnRun {
     this.#deps.turns.advance(this.#turn, { eventSeq: this.#lastSeq }).catch(() => {}); // the next one will do
   }
 
-  /** `<opaque conversation>:<session>`: the guest compares fences per conversation and learns no platform's ids. */
-  #sessionKey(): string {
-    return `${derivedId("c", this.#turn.conversation)}:${this.#turn.session}`;
-  }
-
   async #beginContext(): Promise<void> {
-    const { turnId, conversation, bridge, deliver, model } = this.#turn;
-    const context = {
-      turnId,
-      kind: "turn" as const,
-      scopeId: this.#sessionKey(),
-      ...(model === undefined ? {} : { model }),
-      conversation,
-      bridge,
-      deliver,
-    };
+    const context = contextOf(this.#turn);
     const begin = () =>
       this.#deps.contexts.begin(this.principal, context, TIMEOUTS.turn + TIMEOUTS.turnHeld).then(() => true);
     await this.#stored(begin);
