@@ -63,6 +63,8 @@ const TABLE: readonly (readonly [string, AddressClass])[] = [
   ["64:ff9b:1::/48", "embedded_ipv4"], // local NAT64
   ["100::/64", "reserved"], // discard only
   ["2001::/32", "embedded_ipv4"], // Teredo
+  ["2001:2::/48", "benchmark"],
+  ["2001::/23", "reserved"], // protocol assignments: ORCHID and the like, no hosts
   ["2001:db8::/32", "documentation"],
   ["3fff::/20", "documentation"],
   ["2002::/16", "embedded_ipv4"], // 6to4
@@ -71,6 +73,10 @@ const TABLE: readonly (readonly [string, AddressClass])[] = [
   ["fe80::/10", "link_local"],
   ["fec0::/10", "site_local"],
   ["ff00::/8", "multicast"],
+  // Only 2000::/3 is given out as global unicast; what is none of the above is nobody's yet.
+  ["::/3", "reserved"],
+  ["4000::/2", "reserved"],
+  ["8000::/1", "reserved"],
 ];
 
 /** The table, parsed once. A row that doesn't parse would be a hole, so it ends the process at start. */
