@@ -1,12 +1,15 @@
 /**
- * Every vector of `vectors/egress-vectors.json`, each as a test of its own, against the real proxy.
+ * Every vector of `vectors/egress-vectors.json` and of our own in the same format, each as a test of its own, against the
+ * real proxy.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readVectors, runVector } from "./vectors.ts";
 
-const vectors = readVectors(fileURLToPath(new URL("vectors/egress-vectors.json", import.meta.url)));
+const vectors = ["egress-vectors", "own-vectors"].flatMap((name) =>
+  readVectors(fileURLToPath(new URL(`vectors/${name}.json`, import.meta.url))),
+);
 
 describe("egress vectors", () => {
   for (const vector of vectors) {
