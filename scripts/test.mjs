@@ -14,9 +14,13 @@ import { die } from "./lib/say.mjs";
 /** Holds the mount point of the code where the clone can't be reached by the services' users. */
 const HOME = "/run/nemoclaw-test";
 
+const asksHelp = process.argv.some((arg) => arg === "--help" || arg === "-h");
+
 try {
-  checkPlatform({ driver: "process" });
-  await ensurePrograms({ ...RUN_PROGRAMS, ...TEST_PROGRAMS }, { yes: process.argv.includes("--yes") });
+  if (!asksHelp) {
+    checkPlatform({ driver: "process" });
+    await ensurePrograms({ ...RUN_PROGRAMS, ...TEST_PROGRAMS }, { yes: process.argv.includes("--yes") });
+  }
   await ensureNpm({ dev: true });
   process.chdir(ROOT);
   const areas = process.argv.slice(2).filter((arg) => arg !== "--yes");

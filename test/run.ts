@@ -4,7 +4,7 @@
  * `node test/run.ts [AREA…]` runs only these folders (or files). Prints each failure where it happens and again at the
  * end, the time of each suite, every skip with its reason, and as its last line `N passed, N failed, N skipped`.
  */
-import { existsSync, globSync, statSync } from "node:fs";
+import { existsSync, globSync, readdirSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { relative } from "node:path";
 import type { EventData } from "node:test";
@@ -37,12 +37,34 @@ interface Tally {
 /** How many of the slowest files a run of several suites names. */
 const SLOWEST = 12;
 
+function areas(): string[] {
+  return readdirSync("test", { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && globSync(`test/${entry.name}/**/*.test.ts`).length > 0)
+    .map(({ name }) => name);
+}
+
+function usage(): string {
+  return `Usage: npm test [-- AREA|FILE …]
+
+Without arguments all tests but the soak ones run. Areas (folders of test/): ${areas().join(", ")}
+Examples:
+  npm test -- store
+  npm test -- cli/doctor test/lib/ids.test.ts
+Exit codes: 0 all passed · 1 some failed, or there was none · 2 wrong usage`;
+}
+
+/** Ends the run: it was asked for what isn't there. */
+function refuse(what: string): never {
+  console.error(`npm test: ${what}\n${usage()}`);
+  process.exit(2);
+}
+
 /** Folder of `test/` (or given path) → its test files, in the order of running. */
-function suites(areas: string[]): Map<string, string[]> {
-  const files = areas.length
-    ? areas.flatMap((area) => {
+function suites(wanted: string[]): Map<string, string[]> {
+  const files = wanted.length
+    ? wanted.flatMap((area) => {
         const path = existsSync(`test/${area}`) ? `test/${area}` : area;
-        if (!existsSync(path)) throw new Error(`no such area or file: ${area}`);
+        if (!existsSync(path)) refuse(`there is no area or file ${area}`);
         return statSync(path).isDirectory() ? globSync(`${path}/**/*.test.ts`) : [path];
       })
     : globSync("test/**/*.test.ts").filter((file) => !file.startsWith("test/soak/"));
@@ -116,7 +138,14 @@ async function runSuite(files: string[], heavy: boolean, tally: Tally): Promise<
 }
 
 process.chdir(`${import.meta.dirname}/..`);
-const found = suites(process.argv.slice(2));
+const asked = process.argv.slice(2);
+if (asked.some((arg) => arg === "--help" || arg === "-h")) {
+  console.log(usage());
+  process.exit(0);
+}
+const option = asked.find((arg) => arg.startsWith("-"));
+if (option !== undefined) refuse(`there is no option ${option}`);
+const found = suites(asked);
 const tally: Tally = { passed: 0, failures: [], skipped: [], files: [] };
 for (const [suite, files] of found) {
   const started = Date.now();

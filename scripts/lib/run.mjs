@@ -32,7 +32,9 @@ export async function step(what, command, options = {}) {
   child.stderr?.on("data", (chunk) => output.push(chunk));
   const beat = setInterval(() => say(`  … ${what}: ${seconds()}`), 10_000);
   const code = await new Promise((resolve, reject) => {
-    child.once("error", reject);
+    child.once("error", (error) =>
+      reject(new SetupError(`${what}: can't run ${program}: ${error.message}`, [`Is ${program} in PATH?`])),
+    );
     child.once("close", (status, signal) => resolve(status ?? signal));
   }).finally(() => clearInterval(beat));
   if (code !== 0) {

@@ -24,6 +24,11 @@ export function say(line) {
 
 /** Prints a failure for a person and ends the process. @param {unknown} error @returns {never} */
 export function die(error) {
+  // A program that isn't there, a folder that may not be written: the system's own words name it.
+  if (error instanceof Error && "syscall" in error) {
+    say(`nemoclaw: ${error.message}`);
+    process.exit(1);
+  }
   if (!(error instanceof SetupError)) throw error;
   say(`nemoclaw: ${error.message}`);
   for (const line of error.todo) say(`  ${line}`);

@@ -5,7 +5,14 @@
 import { z } from "zod";
 import { type AdminMethods, adminMethod } from "../lib/admin/methods.ts";
 import { Fault } from "../lib/errors.ts";
-import { AccessRole, Identity, type Person, PlaceId, type ProfilePort } from "../store/index.ts";
+import {
+  AccessRole,
+  Identity,
+  type Person,
+  PlaceId,
+  type Profile,
+  type ProfilePort,
+} from "../store/index.ts";
 import type { AccessDesk } from "./desk.ts";
 import type { Draft } from "./draft.ts";
 import { allowGroup, nameApprovers, refuseGroup } from "./groups.ts";
@@ -106,13 +113,17 @@ export function accessMethods(desk: AccessDesk, profiles: ProfilePort): AdminMet
       async ({ who, ...limits }) => {
         const user = await one(who);
         const principal = user?.principal ?? "";
-        const profile: Record<string, unknown> = { ...(await profiles.get(principal)) };
-        for (const [key, value] of Object.entries(limits))
-          if (value === null) delete profile[key];
-          else if (value !== undefined) profile[key] = value;
-        const changed = { v: 1, name: user?.sandbox ?? principal, ...profile };
-        await profiles.set(principal, changed);
-        return { user, profile: changed };
+        const profile = await profiles.change(principal, (now) => {
+          const changed: Profile & Record<string, unknown> = {
+            ...{ v: 1, name: user?.sandbox ?? principal },
+            ...now,
+          };
+          for (const [key, value] of Object.entries(limits))
+            if (value === null) delete changed[key];
+            else if (value !== undefined) changed[key] = value;
+          return changed;
+        });
+        return { user, profile };
       },
     ),
     "users.rename": adminMethod(z.strictObject({ who: Who, name: SandboxName }), async ({ who, name }) => {
@@ -123,7 +134,7 @@ export function accessMethods(desk: AccessDesk, profiles: ProfilePort): AdminMet
       for (const other of all)
         if (other !== principal && (await profiles.get(other))?.name === name)
           throw new Fault({ code: "name-taken", message: `another sandbox is called ${name}` });
-      await profiles.set(principal, { v: 1, ...(await profiles.get(principal)), name });
+      await profiles.change(principal, (now) => ({ v: 1, ...now, name }));
       return one(who);
     }),
     "users.claim": adminMethod(z.strictObject({ code: CodeHash }), ({ code }) =>

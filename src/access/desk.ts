@@ -94,9 +94,10 @@ export class AccessDesk {
 
   /** Gives a sandbox its first name. */
   async #name(principal: string, after: string): Promise<void> {
-    const { profiles } = this.#deps;
-    if ((await profiles.get(principal)) === undefined)
-      await profiles.set(principal, { v: 1, name: sandboxName(principal, after) });
+    await this.#deps.profiles.change(
+      principal,
+      (now) => now ?? { v: 1, name: sandboxName(principal, after) },
+    );
   }
 
   /** Whether the press comes from the very chat and message that the question was posted as. */

@@ -193,7 +193,8 @@ const RIGHTS: Record<RedisRole, Rights> = {
     keys: ["~nc:{p:*}:profile", "~nc:{h:*}:paused", "~nc:{h:*}:retries", "%R~nc:*", "%R~{nc:q:*}:*"],
     channels: [],
     commands: [
-      ...HANDSHAKE,
+      // A script may no more than its caller: one changes a profile that others change too.
+      ...[...HANDSHAKE, ...SCRIPTS],
       ...["del", "rpush"],
       "get",
       "set",

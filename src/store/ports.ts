@@ -207,7 +207,8 @@ export interface TurnContextPort {
 /** Profiles: provider, model and budgets per principal. */
 export interface ProfilePort {
   get(principal: string): Promise<Profile | undefined>;
-  set(principal: string, profile: Profile): Promise<void>;
+  /** Makes the new profile of the one that is there; `decide` may run again when somebody else wrote meanwhile. */
+  change(principal: string, decide: (now: Profile | undefined) => Profile): Promise<Profile>;
 }
 
 /** Tokens and money, per principal and day (UTC). Micros are millionths of a US dollar. */

@@ -29,6 +29,7 @@ const KEY_COUNTS = {
   pending: 2,
   plan: 1,
   policy_append: 1,
+  profile: 1,
   rate: 1,
   release: 2,
   renew: 2,

@@ -122,7 +122,7 @@ test("the ports of gateway, access, operator and supervisor work, without one re
   });
   assert.equal((await gateway.usage.day(principal())).output, 2);
   await gateway.contexts.current(principal());
-  await access.profiles.set(principal(), { v: 1, name: "ann" });
+  await access.profiles.change(principal(), () => ({ v: 1, name: "ann" }));
   assert.equal((await gateway.profiles.get(principal()))?.name, "ann");
   const telegram = await opened("bridge-telegram");
   const worker = await opened("worker");
@@ -149,7 +149,7 @@ test("the ports of gateway, access, operator and supervisor work, without one re
     await (await reader.access.onChange(() => {}))();
   }
   await taking();
-  await operator.profiles.set(principal(), { v: 1, name: "bob" });
+  await operator.profiles.change(principal(), () => ({ v: 1, name: "bob" }));
   assert.equal((await operator.usage.day(principal())).calls, 1);
   await supervisor.prepare(false);
   assert.deepEqual(await supervisor.durabilityProblems(false), []);
@@ -338,7 +338,7 @@ test("a port used by the wrong process is a Fault, not retryable, and nothing ha
   const worker = redis.store("worker");
   await worker.ready();
   await assert.rejects(
-    worker.profiles.set(principal(9), { v: 1, name: "x" }),
+    worker.profiles.change(principal(9), () => ({ v: 1, name: "x" })),
     (e) => e instanceof Fault && e.code === "redis-forbidden" && !e.retryable && e.certain,
   );
 });

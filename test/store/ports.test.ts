@@ -144,8 +144,22 @@ test("the gateway sees unexpired contexts, newest first", async () => {
 
 test("a profile keeps fields that this version doesn't know", async () => {
   const operator = redis.store("operator");
-  await operator.profiles.set(principal(6), { v: 1, name: "x", fromTheFuture: { a: [] } });
+  await operator.profiles.change(principal(6), () => ({ v: 1, name: "x", fromTheFuture: { a: [] } }));
   assert.deepEqual(await gateway.profiles.get(principal(6)), { v: 1, name: "x", fromTheFuture: { a: [] } });
+});
+
+test("changes of one profile at the same time all hold", async () => {
+  const operator = redis.store("operator");
+  const access = redis.store("access");
+  const change = (store: typeof operator, field: string) =>
+    store.profiles.change(principal(8), (now) => ({ v: 1, name: "ann", ...now, [field]: 1 }));
+  await Promise.all([
+    ...["a", "b", "c"].map((field) => change(operator, field)),
+    ...["d", "e", "f"].map((field) => change(access, field)),
+  ]);
+  assert.deepEqual(await gateway.profiles.get(principal(8)), {
+    ...{ v: 1, name: "ann", a: 1, b: 1, c: 1, d: 1, e: 1, f: 1 },
+  });
 });
 
 test("a record that can't be read is a Fault that names it", async () => {

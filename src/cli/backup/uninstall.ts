@@ -30,7 +30,7 @@ const DATA = [
     "console",
     "snapshots",
   ],
-  ...["config.yaml", "policy.yaml", "pending.json", "onboarding.json", "config.yaml.before-restore", "lock"],
+  ...["config.yaml", "policy.yaml", "pending.json", "onboard.json", "config.yaml.before-restore", "lock"],
 ];
 
 /** What is removed, what stays, and what was never ours. */

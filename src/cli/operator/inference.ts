@@ -125,10 +125,9 @@ export async function setInference(options: SetOptions): Promise<void> {
     await changeSettings(paths.home, [...address, ...onboardedEdits(sandbox.name, { provider, model })]);
   } else {
     if (address.length > 0) await changeSettings(paths.home, address);
-    await withStore(options, async ({ profiles }) => {
-      const profile = (await profiles.get(sandbox.id)) ?? { v: 1, name: sandbox.name };
-      await profiles.set(sandbox.id, { ...profile, provider, model });
-    });
+    await withStore(options, ({ profiles }) =>
+      profiles.change(sandbox.id, (now) => ({ ...(now ?? { v: 1, name: sandbox.name }), provider, model })),
+    );
   }
   say(`✓ ${sandbox?.name ?? "everybody by default"}: ${provider}/${model}`);
   const variable = overridden.get("inference.default.provider") ?? overridden.get("inference.default.model");

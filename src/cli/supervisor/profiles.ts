@@ -51,7 +51,9 @@ export async function openOperatorStore(
 /** Writes what differs. */
 export async function syncProfiles(store: Store, sandboxes: Config["sandboxes"]): Promise<void> {
   for (const [id, wanted] of onboardedProfiles(sandboxes)) {
-    const { provider: _, model: __, ...kept } = (await store.profiles.get(id)) ?? { v: 1, name: "" };
-    await store.profiles.set(id, { ...kept, ...wanted });
+    await store.profiles.change(id, (now) => {
+      const { provider: _, model: __, ...kept } = now ?? { v: 1, name: "" };
+      return { ...kept, ...wanted };
+    });
   }
 }

@@ -133,8 +133,9 @@ async function install(
       retryable: true,
     });
   }
-  const seal = sealOf(temp); // Before anything of it has run.
   const version = await tryOut(node, join(temp, "node_modules", agent.package), agent.package);
+  // After its first run, in which OpenClaw ends its own set-up and removes the mark of that from its package.
+  const seal = sealOf(temp);
   // npm leaves modes as the tarballs have them: a sandbox runs under another uid and must be able to read everything.
   await writeFile(join(temp, SEAL_FILE), `${JSON.stringify(seal, null, 1)}\n`);
   await run("chmod", ["-R", "u+rwX,go+rX,go-w", temp]);

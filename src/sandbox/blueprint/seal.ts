@@ -1,6 +1,6 @@
 /**
- * What an installed runtime consists of: one digest per package, taken when npm has verified each against the lock, and
- * looked at again by `nemoclaw doctor`. Finds changed, missing and added files. Against whoever may write there it is no
+ * What an installed runtime consists of: one digest per package, taken when npm has verified each against the lock and
+ * the agent has run once, and looked at again by `nemoclaw doctor`. Finds changed, missing and added files. Against whoever may write there it is no
  * protection: it could be sealed anew.
  */
 import { createHash } from "node:crypto";

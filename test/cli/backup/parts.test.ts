@@ -6,8 +6,11 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { removeUnit } from "../../../src/cli/backup/program.ts";
 import { open, seal } from "../../../src/cli/backup/secret-box.ts";
+import { planUninstall } from "../../../src/cli/backup/uninstall.ts";
 import { UNIT } from "../../../src/cli/deploy/scripts.ts";
+import { saveAnswers } from "../../../src/cli/onboard/state.ts";
 import { Fault } from "../../../src/lib/errors.ts";
+import { pathsOf } from "../../../src/lib/paths.ts";
 
 const code = (wanted: string) => (error: unknown) => error instanceof Fault && error.code === wanted;
 
@@ -38,4 +41,17 @@ it("an uninstall takes a unit of ours away, and no other", () => {
   assert.deepEqual(asked, [["disable", "nemoclaw.service"], ["daemon-reload"]]);
   assert.equal(existsSync(file), false);
   rmSync(root, { recursive: true });
+});
+
+describe("what uninstall removes", () => {
+  it("includes what an interrupted onboarding left, and names only what isn't ours", () => {
+    const home = mkdtempSync(join(tmpdir(), "uninstall-"));
+    writeFileSync(join(home, "host-id"), "h");
+    writeFileSync(join(home, "notes.txt"), "the operator's own");
+    saveAnswers(pathsOf(home), { v: 1, name: "my-agent" });
+    const plan = planUninstall(home, false);
+    assert.deepEqual([...plan.removed].sort(), ["host-id", "onboard.json"]);
+    assert.deepEqual(plan.foreign, ["notes.txt"]);
+    rmSync(home, { recursive: true });
+  });
 });

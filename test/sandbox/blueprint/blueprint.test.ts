@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import pino from "pino";
 import { Fault } from "../../../src/lib/errors.ts";
-import { ensureRuntime, resolveBlueprint } from "../../../src/sandbox/blueprint/index.ts";
+import { ensureRuntime, inspectRuntime, resolveBlueprint } from "../../../src/sandbox/blueprint/index.ts";
 import { sha256 } from "../../../src/sandbox/blueprint/schema.ts";
 
 const run = promisify(execFile);
@@ -132,11 +132,25 @@ test("installs once, readable by all, without scripts; then is a no-op", async (
   assert.ok(ms < 150, `a no-op took ${ms} ms (target 50)`);
 });
 
+test("an agent whose first run changes its own package is intact afterwards; a later change is found", async () => {
+  const blueprint = await resolveBlueprint(
+    await tinyProject("first-run", 'require("node:fs").rmSync(__dirname + "/package.json")'),
+  );
+  const paths = { runtime: join(dir, "first-run-home") };
+  await mkdir(paths.runtime);
+  const { dir: place } = await ensureRuntime({ blueprint, paths, node: process.execPath, logger });
+  assert.deepEqual(await readdir(join(place, "node_modules/tiny")), ["tiny.js"]);
+  assert.deepEqual(await inspectRuntime(blueprint, paths), { dir: place, kind: "intact" });
+  await writeFile(join(place, "node_modules/tiny/more.js"), "");
+  const { kind } = await inspectRuntime(blueprint, paths);
+  assert.equal(kind, "tampered");
+});
+
 test("two processes installing at once both end with the one complete runtime", async () => {
   const project = await tinyProject("race");
   const home = join(dir, "race-home");
   const script = `
-    import { ensureRuntime, resolveBlueprint } from ${JSON.stringify(join(root, "src/sandbox/blueprint/index.ts"))};
+    import { ensureRuntime, inspectRuntime, resolveBlueprint } from ${JSON.stringify(join(root, "src/sandbox/blueprint/index.ts"))};
     import pino from ${JSON.stringify(join(root, "node_modules/pino/pino.js"))};
     const r = await ensureRuntime({ blueprint: await resolveBlueprint(${JSON.stringify(project)}), paths: { runtime: ${JSON.stringify(home)} },
       node: process.execPath, logger: pino({ level: "silent" }) });
