@@ -80,6 +80,8 @@ export const SandboxInfo = z.object({
    * running: the kernel killed something inside for want of memory, and the sandbox went on.
    */
   lastStop: z.string(),
+  /** Processes of its present life (stopped: of its last) that the kernel killed for want of memory. */
+  oomKills: z.number().int().nonnegative().default(0),
 });
 export type SandboxInfo = z.infer<typeof SandboxInfo>;
 
@@ -134,6 +136,7 @@ export interface SandboxDriver {
    */
   programOf(id: SandboxId, port: number): Promise<string | undefined>;
   stats(id: SandboxId): Promise<SandboxStats>;
+  /** As it is now: what the kernel killed inside just before is counted. */
   inspect(id: SandboxId): Promise<SandboxInfo | undefined>;
   /** All of this host, after adopting what survived and marking what didn't as stopped. */
   list(): Promise<SandboxInfo[]>;

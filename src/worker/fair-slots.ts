@@ -50,3 +50,38 @@ export class FairSlots {
     go?.();
   }
 }
+
+/** One user of the slots: holds at most one place, and gives it back once. */
+export class Slot {
+  readonly #slots: FairSlots;
+  #held = false;
+  #over = false;
+
+  constructor(slots: FairSlots) {
+    this.#slots = slots;
+  }
+
+  /** Resolves when it holds a place; false: it held one already. */
+  async take(key: string): Promise<boolean> {
+    if (this.#held) return false;
+    await this.#slots.take(key);
+    this.#held = true;
+    if (this.#over) this.free();
+    return true;
+  }
+
+  /** Holds one at once, beyond the limit if need be: for what runs already. */
+  force(): void {
+    if (this.#held) return;
+    this.#slots.force();
+    this.#held = true;
+  }
+
+  /** For good: a place that is still being waited for goes back as soon as it comes. */
+  free(): void {
+    this.#over = true;
+    if (!this.#held) return;
+    this.#held = false;
+    this.#slots.free();
+  }
+}

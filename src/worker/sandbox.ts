@@ -77,6 +77,11 @@ export class Sandbox {
     this.client.watchFiles(TIMEOUTS.homeWatch);
   }
 
+  /** What the kernel killed inside for want of memory, as far as this worker was told. */
+  get oomKills(): number {
+    return this.#info?.oomKills ?? 0;
+  }
+
   /** Keeps it from being parked or stopped until the returned function is called. */
   hold(): () => void {
     this.#holders++;
@@ -106,11 +111,8 @@ export class Sandbox {
       };
       if (!this.#usable()) {
         const woken = this.#wake();
-        const spoken = this.#signal.until(
-          speaks,
-          performance.now() + TIMEOUTS.waking,
-          "the guest's first word",
-        );
+        const deadline = performance.now() + TIMEOUTS.waking;
+        const spoken = this.#signal.until(speaks, deadline, "the guest's first word");
         await Promise.any([woken, spoken]).catch(() => woken);
       }
       return { client: this.client, detach };
@@ -248,12 +250,8 @@ export class Sandbox {
   /** Looks after a guest that runs but doesn't speak. Called now and then. */
   async checkReachable(): Promise<void> {
     const expected = this.#phase === "warm" && this.#info?.state === "running" && this.#holders > 0;
-    if (
-      !expected ||
-      this.client.connected ||
-      performance.now() - this.#silentSince < TIMEOUTS.guestUnreachable
-    )
-      return;
+    const silentMs = performance.now() - this.#silentSince;
+    if (!expected || this.client.connected || silentMs < TIMEOUTS.guestUnreachable) return;
     this.#deps.log.error({ sandboxId: this.id }, "guest does not dial, sandbox is stopped");
     await this.end("unreachable", "agent-unreachable");
   }

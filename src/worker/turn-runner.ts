@@ -18,8 +18,9 @@ import {
 } from "../store/index.ts";
 import type { AgentClient } from "./agent-client.ts";
 import { answerOf, endOf, wakeCode } from "./answer.ts";
-import type { FairSlots } from "./fair-slots.ts";
+import { type FairSlots, Slot } from "./fair-slots.ts";
 import type { LauncherPort } from "./launcher-port.ts";
+import { MemoryVerdict } from "./memory-verdict.ts";
 import { retrying } from "./retry.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { TimeLimit } from "./time-limit.ts";
@@ -54,13 +55,14 @@ export class TurnRun {
   readonly #lease: TurnLease;
   readonly #telling: TurnTelling;
   readonly #limit: TimeLimit;
+  readonly #memory: MemoryVerdict;
+  readonly #slot: Slot;
   readonly #ended = Promise.withResolvers<{ more: boolean; detached: boolean }>();
   readonly #unhold: () => void;
   readonly #fresh: boolean;
   #turn: TurnRecord;
   #machine = newMachine();
   #unlisten: (() => void) | undefined;
-  #hasSlot = false;
   #more = false;
   #lastSeq = 0;
   #storedSeqAt = performance.now();
@@ -81,6 +83,8 @@ export class TurnRun {
       cancel: () => this.#feed({ type: "cancel" }),
     });
     this.#limit = new TimeLimit(deps.approvals, () => this.#feed({ type: "time-limit" }));
+    this.#memory = new MemoryVerdict(deps.launcher, turn.principal);
+    this.#slot = new Slot(deps.slots);
     this.#unhold = sandbox.hold();
     this.#startedAt = askedAt;
     this.#telling = new TurnTelling(deps, {
@@ -184,7 +188,7 @@ export class TurnRun {
     this.#listen();
     try {
       const sameLife = await this.#sandbox.sameLife(this.#turn.bootId);
-      if (sameLife) this.#takeSlotNow();
+      if (sameLife) this.#slot.force();
       await this.#beginContext();
       this.#feed({ type: "located", sameLife });
     } catch (error) {
@@ -199,13 +203,9 @@ export class TurnRun {
     try {
       await this.#sandbox.ready();
       clearTimeout(this.#noticeTimer);
-      if (!this.#hasSlot) {
-        await this.#deps.slots.take(this.#turn.principal);
-        this.#hasSlot = true;
-        if (this.#machine.phase === "ended") this.#freeSlot();
-        // It may have been a long wait.
-        else await this.#sandbox.ready();
-      }
+      const waited = await this.#slot.take(this.#turn.principal);
+      // It may have been a long wait.
+      if (waited && this.#machine.phase !== "ended") await this.#sandbox.ready();
       this.#feed({ type: "acquired" });
     } catch (error) {
       clearTimeout(this.#noticeTimer);
@@ -217,6 +217,7 @@ export class TurnRun {
 
   async #storeDispatching(): Promise<void> {
     this.#listen();
+    this.#memory.begin(this.#sandbox.oomKills);
     const { state, bootId } = this.#turn;
     const begun = this.#beginContext();
     if (!this.#fresh || state !== "dispatching" || bootId !== this.#client.bootId) {
@@ -281,7 +282,8 @@ export class TurnRun {
     }
   }
 
-  async #settle(ending: Ending): Promise<void> {
+  async #settle(told: Ending): Promise<void> {
+    const ending = await this.#memory.judge(told);
     const { outcome, body: said } = answerOf(this.#turn, ending);
     this.#telling.quiet();
     const { files } = this.#deps;
@@ -354,18 +356,6 @@ export class TurnRun {
     await this.#stored(begin);
   }
 
-  #takeSlotNow(): void {
-    if (this.#hasSlot) return;
-    this.#deps.slots.force();
-    this.#hasSlot = true;
-  }
-
-  #freeSlot(): void {
-    if (!this.#hasSlot) return;
-    this.#hasSlot = false;
-    this.#deps.slots.free();
-  }
-
   #forget(): void {
     this.#client.received(this.#turn.turnId, this.#lastSeq);
     this.#deps.contexts.end(this.principal, this.#turn.turnId).catch(() => {}); // it expires by itself
@@ -380,7 +370,7 @@ export class TurnRun {
     this.#telling.close(detached);
     this.#unlisten?.();
     this.#unhold();
-    this.#freeSlot();
+    this.#slot.free();
     this.#ended.resolve({ more: this.#more, detached });
   }
 }

@@ -174,6 +174,24 @@ describe("turns", () => {
     });
   }
 
+  for (const [what, toldMs, said] of [
+    ["silent", 0, "failed: out-of-memory"],
+    ["silent", 150, "failed: out-of-memory"],
+    ["crash", 0, "failed: out-of-memory"],
+    ["but spoke", 0, "final: You said: starved but spoke"],
+  ] as const) {
+    it(`the kernel kills something for want of memory (told after ${toldMs} ms), the agent: ${what}`, async () => {
+      const user = `m-${what.replace(" ", "-")}-${toldMs}`;
+      h.driver.killToldMs = toldMs;
+      await h.say(user, `starved ${what}`);
+      assert.deepEqual(await h.until(user, 1), [said]);
+      h.driver.killToldMs = 0;
+      // The same life, and a kill of before: an answer without a word is just that.
+      await h.say(user, "silent");
+      assert.deepEqual(await h.until(user, 2), [said, "final:  "]);
+    });
+  }
+
   it("a gateway that doesn't start is done without, turn by turn; the next wake tries it again", async () => {
     h.driver.onGuest = (guest) => {
       guest.failWarm = true;

@@ -110,6 +110,7 @@ export class RestingHomes {
       startTime: 0,
       bootId: "",
       lastStop: "asked",
+      oomKills: 0,
       runName: newId("s"),
     };
     const info = Stored.parse({ ...(JSON.parse(text) as object), ...rest, id, uid: this.#uid(id) });

@@ -10,6 +10,7 @@ import { get } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { agentCommand, agentEnv, openclawConfig } from "./agent-config.ts";
+import { endBrokenRuns } from "./broken-runs.ts";
 import {
   connectGateway,
   type GatewayClient,
@@ -211,6 +212,7 @@ export class Agent {
     } finally {
       this.#listener.onWarmup(false);
     }
+    await endBrokenRuns(client).catch((error) => log("warn", "resumed-runs-unknown", { err: reason(error) }));
   }
 
   /** A living agent that we can't hear is of no use. */

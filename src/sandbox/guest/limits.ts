@@ -8,6 +8,8 @@ export const LIMITS = {
   warmup: 30_000,
   /** Speech into text: the gateway's own limit is a little shorter. */
   transcription: 65_000,
+  /** A new gateway is waited for this long to let go of what it resumed by itself. */
+  brokenRuns: 8_000,
   /** How often readiness is asked. */
   poll: 150,
   /** Attempts to start before `failed`, and the pause before the second; it doubles. */

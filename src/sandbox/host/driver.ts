@@ -35,7 +35,8 @@ interface Entry {
   info: SandboxInfo;
   /** Tail of this sandbox's queue of calls. */
   tail: Promise<unknown>;
-  oomKills: number;
+  /** What the cage counted when it was looked at last. */
+  seenKills: number;
   /** Done when what its last life left behind is gone. */
   cleaned: Promise<void>;
 }
@@ -107,7 +108,7 @@ export class HostDriver implements SandboxDriver {
     const isNew = entry === undefined;
     entry ??= newEntry({
       ...{ id, name, limits, agent, state: "stopped", runName: newId("s"), bootId: "" },
-      ...{ pid: 0, startTime: 0, uid: this.homes.uid(id), lastStop: "" },
+      ...{ pid: 0, startTime: 0, uid: this.homes.uid(id), lastStop: "", oomKills: 0 },
     });
     this.entries.set(id, entry);
     return this.serially(id, async (known) => {
@@ -124,9 +125,9 @@ export class HostDriver implements SandboxDriver {
       if (entry.info.state !== "stopped") return entry.info;
       this.homes.prepare(entry.info);
       await entry.cleaned;
-      const booting = { ...entry.info, bootId: newId("b") };
+      const booting = { ...entry.info, bootId: newId("b"), oomKills: 0 };
       const record = (pid: number, startTime: number) => {
-        entry.oomKills = this.cage.oomKills(booting);
+        entry.seenKills = this.cage.oomKills(booting);
         entry.info = { ...booting, state: "running", pid, startTime };
         this.records.save(entry.info);
       };
@@ -224,7 +225,9 @@ export class HostDriver implements SandboxDriver {
   }
 
   async inspect(id: SandboxId): Promise<SandboxInfo | undefined> {
-    return this.entries.get(id)?.info;
+    const entry = this.entries.get(id);
+    if (entry) this.noteKills(entry);
+    return entry?.info;
   }
 
   async list(): Promise<SandboxInfo[]> {
@@ -275,7 +278,8 @@ export class HostDriver implements SandboxDriver {
       if (life) {
         entry.info = { ...info, ...life };
         if (life.pid !== info.pid) this.records.save(entry.info);
-        entry.oomKills = this.cage.oomKills(entry.info);
+        // Less than the cage counts: something was killed while no launcher looked.
+        entry.seenKills = Math.min(entry.info.oomKills, this.cage.oomKills(entry.info));
         logger.info({ sandboxId: info.id, state: info.state }, "adopted a running sandbox");
       } else {
         this.settle(entry, this.cage.oomKills(info) > 0 ? "oom" : "exit");
@@ -288,17 +292,25 @@ export class HostDriver implements SandboxDriver {
     const entry = this.entries.get(id);
     if (!entry || entry.info.state === "stopped") return;
     const { pid, startTime } = entry.info;
-    const kills = this.cage.oomKills(entry.info);
-    if (isAlive(pid, startTime) && kills <= entry.oomKills) return;
+    if (isAlive(pid, startTime)) {
+      this.noteKills(entry);
+      return;
+    }
     void this.serially(id, async (still) => {
-      if (this.settleIfDead(still) || still.info.state === "stopped" || still.info.pid !== pid) return;
-      if (kills > still.oomKills) {
-        // The kernel killed something inside, the sandbox goes on: say so, the guest only sees its agent die.
-        still.oomKills = kills;
-        this.options.logger.warn({ sandboxId: id, kills }, "out of memory inside the sandbox");
-        this.update(still, { ...still.info, lastStop: "oom" });
-      }
+      this.settleIfDead(still);
     }).catch((error) => this.options.logger.error({ sandboxId: id, err: error }, "watching failed"));
+  }
+
+  /** The kernel killed something inside, the sandbox goes on: says so, the guest only sees its agent die. */
+  private noteKills(entry: Entry): void {
+    const { info } = entry;
+    if (info.state === "stopped" || !isAlive(info.pid, info.startTime)) return;
+    const kills = this.cage.oomKills(info);
+    if (kills <= entry.seenKills) return;
+    const oomKills = info.oomKills + kills - entry.seenKills;
+    entry.seenKills = kills;
+    this.options.logger.warn({ sandboxId: info.id, oomKills }, "out of memory inside the sandbox");
+    this.update(entry, { ...info, lastStop: "oom", oomKills });
   }
 
   /** If its PID 1 is gone, marks it stopped and says why. */
@@ -306,7 +318,8 @@ export class HostDriver implements SandboxDriver {
     const { info } = entry;
     if (info.state === "stopped" || isAlive(info.pid, info.startTime)) return false;
     const kills = this.cage.oomKills(info);
-    this.settle(entry, kills > entry.oomKills ? "oom" : "exit");
+    entry.info = { ...info, oomKills: info.oomKills + Math.max(0, kills - entry.seenKills) };
+    this.settle(entry, kills > entry.seenKills ? "oom" : "exit");
     return true;
   }
 
@@ -331,5 +344,5 @@ export class HostDriver implements SandboxDriver {
 
 function newEntry(info: SandboxInfo): Entry {
   const done = Promise.resolve();
-  return { info, tail: done, oomKills: 0, cleaned: done };
+  return { info, tail: done, seenKills: 0, cleaned: done };
 }

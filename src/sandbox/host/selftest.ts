@@ -40,6 +40,7 @@ export async function runSelfTest(host: SelfTestHost): Promise<Layer[]> {
       limits: Limits.parse(LIMITS),
       agent: NO_AGENT,
       lastStop: "",
+      oomKills: 0,
     },
   };
   homes.prepare(info);

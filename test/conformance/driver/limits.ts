@@ -43,9 +43,25 @@ export function limitsSuite(stage: Stage): void {
       await until(() => told.at(-1)?.lastStop === "oom", 3_000, "the launcher says oom");
       unwatch();
       assert.equal(told.at(-1)?.state, "running", "guest and PID 1 go on");
+      const kills = told.at(-1)?.oomKills ?? 0;
+      assert.ok(kills > 0, "and counts it");
       assert.equal((await host.run(hog, "agent", ...PROBE, "hog", "20")).out, "done\n", "and take work");
       const seen = ticks();
       await until(() => ticks() > seen, 3_000, "the neighbour goes on");
+    });
+
+    test("what the kernel kills while there is no launcher is counted by the next one", {
+      skip: stage.driver !== "process" && "known by events, and those of before are not asked for",
+    }, async (t) => {
+      if (!limited()) return t.skip("no control group was delegated to this user");
+      const before = (await host.client.inspect(hog.id))?.oomKills ?? 0;
+      await host.kill();
+      assert.equal((await host.run(hog, "agent", ...PROBE, "hog", "400")).code, 137);
+      await host.start();
+      const now = await host.client.inspect(hog.id);
+      assert.deepEqual([now?.bootId, now?.state, now?.lastStop], [hog.bootId, "running", "oom"]);
+      assert.ok((now?.oomKills ?? 0) > before, `${now?.oomKills} > ${before}`);
+      hog = now ?? hog;
     });
 
     test("a fork bomb is stopped at the limit, the neighbour can fork", async () => {

@@ -10,7 +10,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Message, ModelConfig } from "./model.ts";
 import { runTurn } from "./run.ts";
-import { loadSession, saveSession } from "./sessions.ts";
+import { brokenRuns, loadSession, markEnded, markRunning, saveSession } from "./sessions.ts";
 import { accept, type Peer } from "./websocket.ts";
 
 interface Config {
@@ -49,7 +49,12 @@ async function oneshot(): Promise<void> {
 
 function gateway(): void {
   const sessions = new Map<string, Message[]>();
-  const runs = new Map<string, { abort: AbortController; ended: Promise<string> }>();
+  const runs = new Map<
+    string,
+    { key: string; working: boolean; abort: AbortController; ended: Promise<string> }
+  >();
+  /** Sessions whose broken run goes on, as OpenClaw's do after a crash ("Restart recovery"). */
+  const resumed = new Set<string>();
   const peers = new Set<Peer>();
   const server = createServer((request, response) =>
     response.writeHead(request.url === "/readyz" ? 200 : 404).end(),
@@ -84,6 +89,11 @@ function gateway(): void {
     peer.send({ type: "event", event: "connect.challenge", payload: { nonce, ts } });
   });
   server.listen(config.gateway.port, "127.0.0.1");
+  for (const { key, text } of brokenRuns()) {
+    resumed.add(key);
+    startRun(`resumed-${key}`, key, text);
+    void runs.get(`resumed-${key}`)?.ended.then(() => resumed.delete(key));
+  }
   process.on("SIGTERM", () => process.exit(0));
 
   async function call(method: string, params: Record<string, unknown>): Promise<object> {
@@ -92,21 +102,38 @@ function gateway(): void {
     const run = runs.get(runId);
     if (method === "chat.send") {
       stampOf(String(params["message"]));
-      if (!run) startRun(runId, sessionKey, String(params["message"]));
+      // What comes while a resumed run works is taken into that one: its own run ends without a word.
+      if (resumed.has(sessionKey)) tellAll({ runId, sessionKey, state: "final", message: { content: [] } });
+      else if (!run) startRun(runId, sessionKey, String(params["message"]));
       return { runId, status: run ? "in_flight" : "started" };
     }
     if (method === "chat.abort") {
       run?.abort.abort();
       return { ok: true, aborted: run !== undefined, runIds: run ? [runId] : [] };
     }
+    if (method === "sessions.list") {
+      const row = (key: string, hasActiveRun: boolean) => ({
+        ...{ key, hasActiveRun, status: hasActiveRun ? "running" : "done" },
+      });
+      return { sessions: [...runs.values()].map(({ key, working }) => row(key, working)) };
+    }
+    if (method === "sessions.abort") {
+      for (const one of runs.values()) if (one.key === params["key"]) one.abort.abort();
+      return { ok: true, status: "aborted" };
+    }
     if (method === "agent.wait") return { runId, status: await (run?.ended ?? "timeout") };
     throw new Error(`the fake has no method ${method}`);
+  }
+
+  function tellAll(payload: object): void {
+    for (const peer of peers) peer.send({ type: "event", event: "chat", payload });
   }
 
   function startRun(runId: string, sessionKey: string, text: string): void {
     const history = sessions.get(sessionKey) ?? loadSession(sessionKey);
     sessions.set(sessionKey, history);
     const abort = new AbortController();
+    markRunning(sessionKey, text);
     const tell = (event: string, payload: object) => {
       for (const peer of peers)
         peer.send({ type: "event", event, payload: { runId, sessionKey, ...payload } });
@@ -127,7 +154,12 @@ function gateway(): void {
         return "error";
       },
     );
-    runs.set(runId, { abort, ended });
+    const run = { key: sessionKey, working: true, abort, ended };
+    runs.set(runId, run);
+    void ended.finally(() => {
+      markEnded(sessionKey);
+      run.working = false;
+    });
   }
 }
 

@@ -26,6 +26,8 @@ export class FakeDriver implements SandboxDriver {
   /** Given to each new guest. */
   warmMs = 0;
   canPark = true;
+  /** How late the driver hears that the kernel killed something. */
+  killToldMs = 0;
   /** Called with each new guest. */
   onGuest: ((guest: FakeGuest) => void) | undefined;
 
@@ -53,6 +55,7 @@ export class FakeDriver implements SandboxDriver {
       limits: spec.limits,
       agent: spec.agent,
       lastStop: "",
+      oomKills: 0,
     });
   }
 
@@ -68,10 +71,11 @@ export class FakeDriver implements SandboxDriver {
       socketPath: this.#paths.controlSocket(info.runName),
       warmMs: this.warmMs,
       onDeath: (why) => this.#stopped(id, why),
+      onOomKill: () => this.#oomKill(id),
     });
     this.guests.set(id, guest);
     this.onGuest?.(guest);
-    return this.#set({ ...info, state: "running", bootId, pid: 1, startTime: 1 });
+    return this.#set({ ...info, state: "running", bootId, pid: 1, startTime: 1, oomKills: 0 });
   }
 
   async stop(id: string, reason: string): Promise<SandboxInfo> {
@@ -144,6 +148,16 @@ export class FakeDriver implements SandboxDriver {
     this.#infos.set(info.id, info);
     for (const listener of this.#listeners) listener(info.id, info);
     return info;
+  }
+
+  /** The kernel killed something inside; told after `killToldMs`, as a daemon's event would be. */
+  #oomKill(id: string): void {
+    const tell = () => {
+      const info = this.#get(id);
+      this.#set({ ...info, lastStop: "oom", oomKills: info.oomKills + 1 });
+    };
+    if (this.killToldMs === 0) tell();
+    else setTimeout(tell, this.killToldMs);
   }
 
   /** A sandbox ended by itself. */

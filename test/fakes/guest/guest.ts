@@ -29,6 +29,8 @@ export interface FakeGuestOptions {
   warmMs?: number;
   /** The whole guest ends by itself. */
   onDeath?: (why: "exit" | "oom") => void;
+  /** The kernel killed something inside for want of memory. */
+  onOomKill?: () => void;
 }
 
 /** See the module's header. */
@@ -349,6 +351,14 @@ export class FakeGuest {
         this.kill();
         this.options.onDeath?.(word === "oom" ? "oom" : "exit");
         return;
+      case "starved": // the kernel kills something, OpenClaw ends the turn: starved silent | starved crash | starved TEXT
+        this.options.onOomKill?.();
+        if (args[0] === "silent") return this.#emit(turn, { kind: "final", text: " " });
+        if (args[0] === "crash")
+          return this.#emit(turn, { kind: "failed", code: "agent-crashed", message: "", retryable: true });
+        break;
+      case "silent": // not a word
+        return this.#emit(turn, { kind: "final", text: " " });
       case "tool":
         this.#emit(turn, { kind: "tool", phase: "start", id: "1", name: "exec", summary: "ls" });
         if (!(await stream(100))) return;

@@ -149,7 +149,7 @@ export const GERMAN: Readonly<Record<string, string>> = {
   interrupted:
     "Dein Agent wurde neu gestartet, während er daran arbeitete. Ein Teil der Arbeit ist vielleicht getan; ich habe sie nicht wiederholt. Schick die Nachricht noch einmal, wenn ich das tun soll.",
   "out-of-memory":
-    "Deinem Agenten ging der Speicher aus, und er wurde angehalten. Mit deiner nächsten Nachricht startet er frisch.",
+    "Deinem Agenten ging der Speicher aus, darum wurde das nicht fertig. Für deine nächste Nachricht ist er bereit.",
   "disk-full":
     "Der Plattenplatz deines Agenten ist aufgebraucht. Bitte ihn, etwas zu löschen, oder den Betreiber um mehr Platz.",
   "time-limit":

@@ -140,7 +140,8 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   poison: "This message made your agent fail twice, so I stopped trying. The operator can look at it.",
   interrupted:
     "Your agent was restarted while it worked on this. Some of the work may be done; I did not repeat it. Send the message again if you want me to.",
-  "out-of-memory": "Your agent ran out of memory and was stopped. It starts afresh with your next message.",
+  "out-of-memory":
+    "Your agent ran out of memory, so this was not finished. It is there for your next message.",
   "disk-full":
     "Your agent's disk space is used up. Ask it to delete something, or ask the operator for more.",
   "time-limit": "This took longer than a turn may take, so it was stopped. Try it in smaller steps.",

@@ -142,7 +142,7 @@ export const SPANISH: Readonly<Record<string, string>> = {
     "Con este mensaje tu agente falló dos veces, así que no lo intento más. La persona que administra el bot puede revisarlo.",
   interrupted:
     "Tu agente se reinició mientras trabajaba en esto. Puede que una parte del trabajo esté hecha; no lo he repetido. Envía el mensaje otra vez si quieres que lo haga.",
-  "out-of-memory": "Tu agente se quedó sin memoria y se detuvo. Arrancará de nuevo con tu próximo mensaje.",
+  "out-of-memory": "Tu agente se quedó sin memoria y no terminó esto. Estará listo para tu próximo mensaje.",
   "disk-full":
     "El espacio en disco de tu agente se ha agotado. Pídele que borre algo o pide más espacio a quien administra el bot.",
   "time-limit":

@@ -147,7 +147,7 @@ export const FRENCH: Readonly<Record<string, string>> = {
     "Ce message a fait échouer ton agent deux fois, alors je n’insiste plus. La personne qui gère le bot peut l’examiner.",
   interrupted:
     "Ton agent a été redémarré pendant qu’il y travaillait. Une partie est peut-être faite ; je ne l’ai pas répétée. Renvoie le message si tu veux que je recommence.",
-  "out-of-memory": "Ton agent a manqué de mémoire et a été arrêté. Il redémarrera avec ton prochain message.",
+  "out-of-memory": "Ton agent a manqué de mémoire et n’a pas terminé. Il sera là pour ton prochain message.",
   "disk-full":
     "L’espace disque de ton agent est épuisé. Demande-lui d’effacer quelque chose, ou demande plus de place à la personne qui gère le bot.",
   "time-limit":
