@@ -169,6 +169,8 @@ export const TurnRecord = z.looseObject({
   state: TurnState,
   /** Mailbox entries it answers, ascending; the text is theirs joined by a blank line, empty ones left out. */
   seqs: z.array(z.number()),
+  /** Platform identities of who sent them, each once; absent in records of before there was this. */
+  senders: z.array(z.string().max(64)).optional(),
   text: z.string(),
   /** All their files, in order; absent when there are none. Several messages may bring more than MAX_ATTACHMENTS. */
   attachments: z.array(Attachment).optional(),

@@ -21,8 +21,8 @@ export interface DispatchDeps {
   acting(): boolean;
   /** The operator wants no new turns; unfinished ones go on. */
   paused(): boolean;
-  /** Nothing of this principal may run. */
-  shut(principal: string): boolean;
+  /** Nothing of this turn's principal, or of its people, may run. */
+  shut(turn: TurnRecord): boolean;
   /** `fresh`: claimed as a new turn, not recovered. */
   run(turn: TurnRecord, askedAt: number, fresh: boolean): TurnRun;
   /** Turns of the principal that may run at once. */
@@ -100,9 +100,9 @@ export class Dispatcher {
     void this.#runs.get(conversation)?.renew();
   }
 
-  /** A principal was shut out: its running turns end. What waits is ended when it is claimed. */
-  cancelAll(principal: string): void {
-    for (const run of this.#runs.values()) if (run.principal === principal) run.cancel();
+  /** Somebody was shut out: running turns that are theirs end. What waits is ended when it is claimed. */
+  cancelShut(): void {
+    for (const run of this.#runs.values()) if (this.#deps.shut(run.turn)) run.cancel();
   }
 
   /** The doorbell rang. Resolves when it is known what becomes of it, not when the turn ends. */
@@ -219,7 +219,7 @@ export class Dispatcher {
     const run = this.#deps.run(turn, askedAt, fresh);
     this.#runs.set(conversation, run);
     run.start();
-    if (this.#deps.shut(turn.principal)) run.cancel();
+    if (this.#deps.shut(turn)) run.cancel();
     void run.done.then(async ({ more, detached }) => {
       this.#runs.delete(conversation);
       if (detached) return;

@@ -39,6 +39,7 @@ import { serveStreams } from "./operator/stream-server.ts";
 import { sandboxSpec } from "./profile-spec.ts";
 import { RunningLimits } from "./running-limits.ts";
 import { Sandboxes } from "./sandboxes.ts";
+import { isShut } from "./shut-turns.ts";
 import { SwitchedOff } from "./switched-off.ts";
 import { FILE_CAPS, type FileCaps, TurnFiles } from "./turn-files.ts";
 import { TurnRun } from "./turn-runner.ts";
@@ -141,7 +142,7 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     maxClaimed: config.maxClaimed,
     acting: () => lease.held(),
     paused: () => wishes.paused,
-    shut: (principal) => shutOut.has(principal),
+    shut: (turn) => isShut(turn, (principal) => shutOut.has(principal)),
     run: (turn, askedAt, fresh) => {
       const sandbox = acting?.sandboxes.of(turn.principal);
       if (!sandbox) throw new Error("claimed while standing by");
@@ -220,10 +221,10 @@ export function runWorker(options: WorkerOptions): RunningWorker {
     log.info("worker is ready");
   }
 
-  /** Its turns end at once, as if their user had stopped them; what runs on in the sandbox ends with it. */
+  /** Its turns, in groups too, end at once, as if stopped; what runs on in its sandbox ends with that. */
   function shutDown(principal: string, sandboxes: Sandboxes): void {
     log.info({ principal }, "shut out");
-    dispatcher.cancelAll(principal);
+    dispatcher.cancelShut();
     const end = async () => {
       if (shutOut.has(principal) && (await launcher.inspect(principal)))
         await sandboxes.of(principal).end("shut out", "agent-stopped");

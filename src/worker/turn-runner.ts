@@ -98,6 +98,11 @@ export class TurnRun {
     return this.#ended.promise;
   }
 
+  /** As it was stored last. */
+  get turn(): TurnRecord {
+    return this.#turn;
+  }
+
   get principal(): string {
     return this.#turn.principal;
   }
@@ -113,7 +118,7 @@ export class TurnRun {
     return this.#lease.renew();
   }
 
-  /** Its principal was shut out: ends as if the user had stopped it. */
+  /** Whose it is was shut out: ends as if the user had stopped it. */
   cancel(): void {
     this.#feed({ type: "cancel" });
   }

@@ -117,6 +117,50 @@ describe("turns", () => {
     await eventually(async () => (await h.said("mallory")).includes("final: You said: good again"));
   });
 
+  it("a block ends a group's turn within a second when all its messages are by blocked people; the group goes on", async () => {
+    const group = principalOf("console", "club");
+    let n = 0;
+    const say = (id: string, text: string) =>
+      h.bridge.ingress("console").accept({
+        ...{ conversation: "console.club", bridge: "console", principal: group, updateKey: `club${++n}` },
+        ...{ deliver: { chat: "club" }, sender: { id, name: id }, text },
+      });
+    const access = h.redis.store("access");
+    await access.ready();
+    const block = async (id: string, value: number | undefined) => {
+      const { rev } = await access.accessBook.load();
+      const key = principalOf("console", id);
+      await access.accessBook.commit(rev, [{ table: "shut", key, value }]);
+    };
+    const running = () => h.driver.guests.get(group)?.running.length;
+    await say("mal", "slow 30000");
+    await eventually(() => running() === 1);
+    await block("ann", 1);
+    await sleep(1_200);
+    assert.equal(running(), 1, "somebody else's block changes nothing");
+    const at = performance.now();
+    await block("mal", 1);
+    await eventually(() => running() === 0);
+    const ms = performance.now() - at;
+    assert.ok(ms < 1_000, `${ms} ms`);
+    await eventually(async () => (await h.said("club")).includes("notice: cancelled"));
+    await block("ann", undefined);
+
+    // What they still send never runs; a turn with others' messages does.
+    await say("mal", "sneaked in");
+    await eventually(async () => (await h.said("club")).length === 2);
+    assert.equal((await h.said("club"))[1], "notice: cancelled");
+    await say("bob", "slow 600");
+    await eventually(() => running() === 1);
+    await say("mal", "me too");
+    await say("bob", "and I");
+    await eventually(async () => (await h.said("club")).length === 4);
+    assert.deepEqual((await h.said("club"))[3], "final: You said: me too\n\nand I");
+    const last = (await h.answers("club"))[3];
+    const turn = await h.bridge.turns.finished("console.club", last?.turnId ?? "");
+    assert.deepEqual(turn?.senders, ["mal", "bob"]);
+  });
+
   it("/stop while the agent still wakes: the turn never runs, the next one does", async () => {
     h.driver.warmMs = 1_500;
     await h.say("eva", "never");

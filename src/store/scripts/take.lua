@@ -23,6 +23,7 @@ local s = redis.call("HMGET", state, "cancelUpTo", "quietUntil")
 local cancelUpTo, quietUntil = tonumber(s[1] or 0), tonumber(s[2] or 0)
 if quietUntil > at then return { "busy", quietUntil } end
 local taken, texts, files, size, session, model, deliver, acceptedAt = {}, {}, {}, 0, nil, nil, nil, nil
+local senders, isKnown = {}, {}
 for _, seq in ipairs(redis.call("ZRANGE", accepted, 0, -1)) do
   local json = redis.call("HGET", entries, seq)
   if not json or tonumber(seq) <= cancelUpTo then
@@ -35,6 +36,11 @@ for _, seq in ipairs(redis.call("ZRANGE", accepted, 0, -1)) do
     session, model, deliver = entry.session, entry.model, entry.deliver
     acceptedAt = acceptedAt or entry.acceptedAt
     taken[#taken + 1] = seq
+    local sender = entry.sender.id
+    if not isKnown[sender] then
+      isKnown[sender] = true
+      senders[#senders + 1] = sender
+    end
     if entry.text ~= "" then
       if #texts > 0 then texts[#texts + 1] = entry.join or "\n\n" end
       texts[#texts + 1] = entry.text
@@ -49,7 +55,7 @@ local who = redis.call("HMGET", state, "principal", "bridge")
 deliver = cjson.encode(deliver)
 local core = '{"v":1,"turnId":"' .. ARGV[2] .. '","conversation":"' .. ARGV[1] .. '","principal":"' .. who[1]
   .. '","bridge":"' .. who[2] .. '","hostId":' .. cjson.encode(ARGV[4]) .. ',"epoch":1,"seqs":['
-  .. table.concat(taken, ",") .. '],"text":' .. cjson.encode(table.concat(texts))
+  .. table.concat(taken, ",") .. '],"senders":' .. cjson.encode(senders) .. ',"text":' .. cjson.encode(table.concat(texts))
   -- An empty table would become an object.
   .. (#files > 0 and ',"attachments":' .. cjson.encode(files) or "") .. ',"session":' .. session
   .. (model and ',"model":"' .. model .. '"' or "")
