@@ -17,6 +17,7 @@ import type {
   Transcript,
   TurnEvent,
 } from "../sandbox/index.ts";
+import { TokenBucket } from "./control/bucket.ts";
 import type { ControlHandler, ControlPort } from "./control/hub.ts";
 import type { GuestFrame } from "./control/messages.ts";
 import type { HelloFrame } from "./control/schema.ts";
@@ -45,6 +46,9 @@ export interface AgentWatcher {
   files(changes: readonly FileChange[], more: number): void;
 }
 
+/** Lines of our log that a guest may fill: a flood must not push out what others said. */
+const WORDS = { perSecond: 2, burst: 100 };
+
 interface Pending {
   resolve(ack: GuestAck): void;
   reject(error: Fault): void;
@@ -70,6 +74,8 @@ export class AgentClient implements ControlHandler {
   #bootId = "";
   #agent: AgentState = "cold";
   #nextId = 1;
+  readonly #words = new TokenBucket(WORDS, performance.now());
+  #unsaid = 0;
 
   constructor(options: { sandboxId: string; port: ControlPort; log: Logger; watcher: AgentWatcher }) {
     this.sandboxId = options.sandboxId;
@@ -254,18 +260,26 @@ export class AgentClient implements ControlHandler {
         break;
       case "agent":
         this.#agent = frame.state;
-        this.#log.info(
-          { sandboxId: this.sandboxId, state: frame.state, detail: frame.detail, ms: frame.ms },
-          "agent state",
-        );
+        this.#say("info", { state: frame.state, detail: frame.detail, ms: frame.ms }, "agent state");
         this.#watcher.changed();
         break;
       case "files":
         this.#watcher.files(frame.changes, frame.more);
         break;
       case "log":
-        this.#log[frame.level]({ sandboxId: this.sandboxId, guest: frame.message }, "guest says");
+        this.#say(frame.level, { guest: frame.message }, "guest says");
     }
+  }
+
+  #say(level: "info" | "warn" | "error", fields: object, what: string): void {
+    if (this.#words.waitFor(1, performance.now()) > 0) {
+      this.#unsaid++;
+      return;
+    }
+    this.#words.take(1);
+    const unsaid = this.#unsaid > 0 ? { unsaid: this.#unsaid } : {};
+    this.#unsaid = 0;
+    this.#log[level]({ sandboxId: this.sandboxId, ...fields, ...unsaid }, what);
   }
 
   #event(frame: Extract<GuestFrame, { type: "event" }>): void {

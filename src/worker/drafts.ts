@@ -8,7 +8,7 @@ import type { DraftMessage } from "../store/index.ts";
 const GAP_MS = 200;
 /** Platforms end "typing" after about 5 s. */
 const WORKING_MS = 4_000;
-/** A draft is shown in a message or two; the whole text comes with the answer. */
+/** A draft is shown in a message or two; the whole text comes with the answer. More isn't kept: a guest may stream for hours. */
 const MAX_CHARS = 16_384;
 
 type Kind = DraftMessage["kind"];
@@ -31,7 +31,7 @@ export class Drafts {
     this.#working = setInterval(() => this.#send("working", ""), WORKING_MS);
   }
 
-  /** The answer so far, as the agent gave it. */
+  /** The beginning of the answer so far, as the agent gave it. */
   get text(): string {
     return this.#text;
   }
@@ -48,12 +48,12 @@ export class Drafts {
   }
 
   delta(text: string): void {
-    this.#text += text;
-    this.#mark({ text: true });
+    if (this.#text.length >= MAX_CHARS) return;
+    this.replace(this.#text + text);
   }
 
   replace(text: string): void {
-    this.#text = text;
+    this.#text = text.slice(0, MAX_CHARS);
     this.#mark({ text: true });
   }
 

@@ -28,7 +28,9 @@ export class ExecSession {
   readonly id: string;
   readonly #send: (frame: ToSession) => void;
   readonly #listener: ExecListener;
+  /** Bytes of input that the guest hasn't taken, and of output that the owner hasn't. */
   #untaken = 0;
+  #unpassed = 0;
   #over = false;
 
   constructor(id: string, send: (frame: ToSession) => void, listener: ExecListener) {
@@ -61,6 +63,7 @@ export class ExecSession {
 
   /** Output was passed on: as much more may come. */
   took(bytes: number): void {
+    this.#unpassed -= bytes;
     this.#post({ type: "exec.took", session: this.id, bytes });
   }
 
@@ -81,9 +84,17 @@ export class ExecSession {
   /** What the guest says of it. True when it is over. */
   frame(frame: ExecFrame): boolean {
     if (this.#over) return frame.type === "exec.end";
-    if (frame.type === "exec.out")
-      this.#listener.out(frame.stream === 2 ? 2 : 1, Buffer.from(frame.data, "base64"));
-    else if (frame.type === "exec.took") {
+    if (frame.type === "exec.out") {
+      const data = Buffer.from(frame.data, "base64");
+      this.#unpassed += data.length;
+      // Who asked may read as slowly as they like: what they haven't read lies here.
+      if (this.#unpassed > EXEC_WINDOW) {
+        this.close();
+        this.#listener.lost("it sent more than was asked for");
+        return true;
+      }
+      if (data.length > 0) this.#listener.out(frame.stream === 2 ? 2 : 1, data);
+    } else if (frame.type === "exec.took") {
       // A claim: it can't make room that wasn't used.
       this.#untaken = Math.max(0, this.#untaken - frame.bytes);
       this.#listener.room();

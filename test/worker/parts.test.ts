@@ -5,11 +5,15 @@ import { once } from "node:events";
 import { readFileSync, readlinkSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "../../src/lib/logging.ts";
 import { isDead, ownerName } from "../../src/lib/owner.ts";
+import { EXEC_WINDOW } from "../../src/sandbox/index.ts";
 import type { TurnRecord } from "../../src/store/index.ts";
+import { AgentClient } from "../../src/worker/agent-client.ts";
 import { answerOf, endOf, wakeCode } from "../../src/worker/answer.ts";
 import { ColdGate } from "../../src/worker/cold-gate.ts";
 import { Drafts } from "../../src/worker/drafts.ts";
+import { ExecSession } from "../../src/worker/exec-session.ts";
 import { FairSlots } from "../../src/worker/fair-slots.ts";
 import { WorkerConfig } from "../../src/worker/index.ts";
 import { Lease } from "../../src/worker/lease.ts";
@@ -140,6 +144,59 @@ describe("drafts", () => {
     assert.equal(out[2], `3 text ${"0123456789".repeat(5)}`);
     assert.ok(out.length <= 4);
     assert.equal(drafts.text, "all new");
+  });
+
+  it("keep what is shown, however long a guest streams", () => {
+    const drafts = new Drafts(() => {});
+    for (let i = 0; i < 50; i++) drafts.delta("x".repeat(200_000));
+    assert.equal(drafts.text.length, 16_384);
+    drafts.replace("y".repeat(200_000));
+    assert.equal(drafts.text.length, 16_384);
+    drafts.close();
+  });
+});
+
+describe("a guest that floods", () => {
+  it("fills the log with so many lines and no more; how many weren't kept is told", async () => {
+    const lines: Record<string, unknown>[] = [];
+    const log = { info: (fields: object) => lines.push({ ...fields }) } as unknown as Logger;
+    const client = new AgentClient({
+      ...{ sandboxId: "p_1", log, port: { send() {} }, watcher: { changed() {}, files() {} } },
+    });
+    for (let i = 0; i < 5_000; i++) {
+      client.frame({ type: "log", level: "info", message: "x" });
+      client.frame({ type: "agent", state: "warm", detail: "" });
+    }
+    assert.ok(lines.length >= 100 && lines.length < 120, `${lines.length} lines`);
+    assert.equal(client.agent, "warm", "what it says counts all the same");
+    await sleep(1_100);
+    const before = lines.length;
+    client.frame({ type: "log", level: "info", message: "later" });
+    assert.equal(lines.at(-1)?.["unsaid"], 10_000 - before);
+  });
+
+  it("loses a session when it sends more output than was asked for", () => {
+    const sent: string[] = [];
+    const heard: string[] = [];
+    const session = new ExecSession("x", ({ type }) => sent.push(type), {
+      out: (_, data) => heard.push(`out ${data.length}`),
+      room() {},
+      end: () => heard.push("end"),
+      lost: () => heard.push("lost"),
+    });
+    const out = (bytes: number) =>
+      session.frame({
+        ...{ type: "exec.out", session: "x", stream: 1 },
+        data: Buffer.alloc(bytes).toString("base64"),
+      });
+    assert.equal(out(EXEC_WINDOW), false);
+    session.took(EXEC_WINDOW);
+    assert.equal(out(EXEC_WINDOW), false, "as much again");
+    assert.equal(out(0), false);
+    assert.equal(out(1), true);
+    assert.deepEqual(heard, [`out ${EXEC_WINDOW}`, `out ${EXEC_WINDOW}`, "lost"]);
+    assert.deepEqual(sent, ["exec.took", "exec.close"]);
+    assert.equal(session.over, true);
   });
 });
 
