@@ -114,11 +114,14 @@ export class Desk implements Approver {
     }
   }
 
-  async consume(grantId: string): Promise<{ until?: AbortSignal } | false> {
+  async consume(grantId: string): Promise<{ until: AbortSignal } | false> {
     const { store, turns, ends } = this.#deps;
     if (!(await store.consume(this.sandboxId, grantId))) return false;
     const turn = (await turns.current(this.sandboxId)).find(({ kind }) => kind === "turn");
-    return turn ? { until: ends.signal(this.sandboxId, turn.turnId) } : {};
+    // Used while no turn runs: then nothing ends it earlier.
+    return {
+      until: turn ? ends.signal(this.sandboxId, turn.turnId) : AbortSignal.timeout(TIMEOUTS.onceTunnel),
+    };
   }
 
   /**

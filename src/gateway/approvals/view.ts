@@ -59,10 +59,21 @@ export class ApprovalView {
   }
 
   async #read(): Promise<void> {
-    const [grants, rules] = await Promise.all([
-      this.#store.grants(this.#principal),
-      this.#store.rules(this.#principal),
-    ]);
+    try {
+      this.#take(
+        ...(await Promise.all([this.#store.grants(this.#principal), this.#store.rules(this.#principal)])),
+      );
+    } catch (error) {
+      const now = Date.now();
+      this.#take(
+        this.#records.filter((grant) => grant.expiresAt > now),
+        this.#ruleRecords,
+      );
+      throw error;
+    }
+  }
+
+  #take(grants: readonly GrantRecord[], rules: readonly RuleRecord[]): void {
     const seen = JSON.stringify([grants, rules]);
     if (seen === this.#seen) return;
     this.#seen = seen;

@@ -184,6 +184,16 @@ describe("one card, one tap", () => {
     assert.equal(uses.filter(Boolean).length, 1);
   });
 
+  test("a next try that comes when the turn is over has an end too", async () => {
+    const who = await person();
+    assert.equal((await hold(who)).kind, "expired");
+    await tap(who, await posted(who, (one) => !one.holding), "once");
+    const [grant] = approvals.of(who.principal).view.grants();
+    await worker.contexts.end(who.principal, who.turnId);
+    const used = await desk(who).consume(grant!.id);
+    assert.ok(used && used.until instanceof AbortSignal);
+  });
+
   test("session: a grant until /new; always: a rule that can be revoked", async () => {
     const who = await person();
     const { view } = approvals.of(who.principal);
