@@ -3,7 +3,8 @@
  * the sandbox's uid, closed when it is gone. After a restart all are bound again at once; what a dead gateway left is
  * replaced. Must never bind outside `run/egress/<runName>`.
  */
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
@@ -54,6 +55,7 @@ export class EgressSockets {
     if (known) this.#close(sandboxId, known);
     if (!info) {
       this.#options.forget(sandboxId);
+      if (known) this.#empty(known.runName);
       return;
     }
     try {
@@ -112,6 +114,17 @@ export class EgressSockets {
         logger.warn({ err, sandboxId }, "egress socket not handed over yet");
         await sleep(wait);
       }
+    }
+  }
+
+  /** The directory itself is the launcher's to remove. */
+  #empty(runName: string): void {
+    const dir = this.#options.paths.egressDir(runName);
+    try {
+      for (const name of readdirSync(dir)) rmSync(join(dir, name), { recursive: true, force: true });
+    } catch (err) {
+      if ((err as NodeJS.ErrnoException).code !== "ENOENT")
+        this.#options.logger.warn({ err, runName }, "a destroyed sandbox's directory isn't empty");
     }
   }
 

@@ -1,6 +1,6 @@
 /** What a sandbox may read is there before its socket is, and a failure there doesn't keep the socket away. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { test } from "node:test";
 import pino from "pino";
@@ -37,3 +37,22 @@ for (const fails of [false, true]) {
     }
   });
 }
+
+test("what lay beside a destroyed sandbox's socket goes with it", async () => {
+  const home = mkdtempSync("/tmp/so");
+  const paths = pathsOf(home);
+  const sockets = new EgressSockets({
+    ...{ paths, logger: pino({ level: "silent" }), launcher: { handOver: async () => 1 } },
+    prepare: (_, dir) => void mkdirSync(`${dir}/trust`),
+    ...{ serve: () => createServer(), forget: () => {} },
+  });
+  try {
+    sockets.update("p_a", { id: "p_a", runName: "run-name-1" });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    sockets.update("p_a", null);
+    assert.deepEqual(readdirSync(paths.egressDir("run-name-1")), []);
+  } finally {
+    sockets.close();
+    rmSync(home, { recursive: true, force: true });
+  }
+});

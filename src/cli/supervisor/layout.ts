@@ -38,11 +38,13 @@ function directories(paths: Paths): Directory[] {
     { path: dirname(paths.status), mode: 0o711 },
     { path: dirname(paths.redis.socket), mode: 0o750, owner: "redis" },
     { path: dirname(paths.launcher.workerSocket), mode: 0o711 },
-    { path: dirname(paths.egressDir("any")), mode: 0o711, owner: "gateway" },
+    // Root's, as its parts are made by the launcher: whoever owned them could put a link in the place of a part, and root
+    // would change what it leads to. Each part then is the gateway's or the worker's.
+    { path: dirname(paths.egressDir("any")), mode: 0o711 },
+    { path: dirname(paths.controlDir("any")), mode: 0o711 },
     { path: dirname(paths.adminSocket), mode: 0o700, owner: "gateway" },
     { path: dirname(paths.accessSocket), mode: 0o700, owner: "access" },
     { path: dirname(paths.workerAdminSocket), mode: 0o700, owner: "worker" },
-    { path: dirname(paths.controlDir("any")), mode: 0o711, owner: "worker" },
     { path: dirname(paths.workerSocket), mode: 0o700, owner: "worker" },
     { path: dirname(paths.spool.in), mode: 0o711 },
     // The services' group may make and open files, by name, not list them (lib/spool.ts). `in`: sticky, so that a bridge

@@ -269,6 +269,7 @@ export class HostDriver implements SandboxDriver {
   private async adopt(): Promise<void> {
     const { logger } = this.options;
     const records = this.records.all((file, error) => logger.error({ file, err: error }, "damaged record"));
+    this.homes.restore(records);
     const alive = await this.cage.adopt(records.filter((info) => info.state !== "stopped"));
     for (const info of records) {
       const entry = newEntry(info);

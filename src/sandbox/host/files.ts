@@ -9,6 +9,7 @@ import {
   constants,
   fsyncSync,
   lchownSync,
+  lstatSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -16,6 +17,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { Fault } from "../../lib/errors.ts";
 
 /** Whether this process may give files and processes to other uids. */
 export const isRoot: boolean = process.getuid?.() === 0;
@@ -34,9 +36,11 @@ export function writeAtomic(path: string, text: string | Uint8Array, mode = 0o60
   renameSync(temporary, path);
 }
 
-/** Makes a directory (parents too) and gives it this mode; as root also this owner. */
+/** Makes a directory (parents too) and gives it this mode; as root also this owner. Its parent must be ours. */
 export function makeDirectory(path: string, mode: number, owner?: number): void {
   mkdirSync(path, { recursive: true });
+  if (!lstatSync(path).isDirectory())
+    throw new Fault({ code: "sandbox-link", message: `${path} must be a directory, not a link` });
   chmodSync(path, mode);
   if (isRoot && owner !== undefined) lchownSync(path, owner, owner);
 }

@@ -2,7 +2,7 @@
  * A principal's places on disk (home, lock, configuration, socket directories) and host uid: made, measured, removed.
  * Must never follow a name inside a home or in a directory of gateway or worker: those are written by others.
  */
-import { rmdirSync, rmSync, statSync, truncateSync } from "node:fs";
+import { readdirSync, rmdirSync, rmSync, statSync, truncateSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
@@ -49,9 +49,31 @@ export class Homes {
     const { paths } = options;
     makeDirectory(paths.logs, 0o700); // Opened by us, for the guest.
     const shared = [paths.home, dirname(paths.user("x").dir), join(paths.home, "run")];
+    // Root's own: in a directory of gateway or worker a name could become a link while we work on it.
     for (const dir of [...shared, dirname(paths.egressDir("x")), dirname(paths.controlDir("x"))]) {
-      makeDirectory(dir, PASSABLE);
+      makeDirectory(dir, PASSABLE, 0);
     }
+  }
+
+  /** Makes what is missing of these sandboxes, and removes the empty socket directories of those that are gone. */
+  restore(infos: readonly SandboxInfo[]): void {
+    const { paths, logger } = this.options;
+    for (const info of infos) {
+      try {
+        this.prepare(info);
+      } catch (error) {
+        logger.error({ sandboxId: info.id, err: error }, "directories of a sandbox can't be made");
+      }
+    }
+    const known = new Set(infos.map(({ runName }) => runName));
+    for (const parent of [dirname(paths.egressDir("x")), dirname(paths.controlDir("x"))])
+      for (const name of readdirSync(parent).filter((each) => !known.has(each))) {
+        try {
+          rmdirSync(join(parent, name));
+        } catch {
+          // Not empty, or none: its owner's business.
+        }
+      }
   }
 
   /** The host uid of a principal: its own as root, else ours. */
