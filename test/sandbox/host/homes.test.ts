@@ -41,7 +41,7 @@ const homes = () =>
 const info = (): SandboxInfo => ({
   ...{ id: newId("p"), name: "box", state: "stopped", runName: newId("s"), bootId: "", pid: 0, startTime: 0 },
   ...{ uid: process.getuid?.() ?? 0, limits: Limits.parse({}), agent: AgentSpec.parse({ model: "a/b" }) },
-  lastStop: "",
+  ...{ lastStop: "", oomKills: 0 },
 });
 
 for (const dirOf of ["egressDir", "controlDir"] as const)
