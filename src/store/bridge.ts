@@ -1,6 +1,7 @@
 /**
- * Small facts of a bridge: who polls the platform, how full Redis is, which strangers knocked. How far a platform was
- * read is not among them: Telegram itself keeps it, and a write for each message would slow them all.
+ * Small facts of a bridge: who polls the platform, how full Redis is, which strangers knocked, updates that wait
+ * behind many others. How far a platform was read is not among them: Telegram itself keeps it, and a write for each message
+ * would slow them all.
  */
 import type { Connection } from "./connection.ts";
 import { keys } from "./keys.ts";
@@ -39,6 +40,18 @@ export function bridge(connection: Connection, id: string): BridgePort {
           [identity.slice(0, 64), quietMs, MOST_STRANGERS],
         )) === 1
       );
+    },
+    async keepUpdates(updates) {
+      await connection.command((r) => r.hset(k.kept(id), new Map(updates)));
+    },
+    async dropUpdates(ids) {
+      await connection.command((r) => r.hdel(k.kept(id), ...ids.map(String)));
+    },
+    async keptUpdates() {
+      const kept = await connection.command((r) => r.hgetall(k.kept(id)));
+      return Object.entries(kept)
+        .sort(([a], [b]) => Number(a) - Number(b))
+        .map(([, json]) => json);
     },
   };
 }

@@ -99,6 +99,7 @@ export function ingress(
           ...orderOf(event.command),
           (event.quietMs ?? 0) * (event.quietIfAhead ? -1 : 1),
           event.join === undefined ? "" : toJson(event.join),
+          toldTogether(event),
         ],
       ] as const;
 
@@ -122,6 +123,11 @@ export function ingress(
       connection.publish(channels.wake(host), principal);
     },
   };
+}
+
+/** Refused messages of one person at one place are told in one notice: the answer to the last of them. */
+function toldTogether({ sender, deliver: { replyTo: _, ...place } }: IngressEvent): string {
+  return toJson([sender.id, place]);
 }
 
 function rateCall(principal: string, perMinute: number): Call {

@@ -32,7 +32,10 @@ export const keys = {
     history: (id: string) => c(id, "history"),
     /** LIST of answer ids not yet delivered, oldest first. */
     outbox: (id: string) => c(id, "outbox"),
-    /** HASH `<answerId>` → AnswerRecord JSON without parts; `<answerId>:n` → their number; `<answerId>:<i>` → part. */
+    /**
+     * HASH `<answerId>` → AnswerRecord JSON without parts; `<answerId>:n` → their number; `<answerId>:<i>` → part;
+     * `refusals` → `<count> <answerId> <whose>` of a notice that further refusals may still be added to.
+     */
     answers: (id: string) => c(id, "answers"),
     /** HASH turnId → `sending:` or `sent:<platform id>` of its anchor. */
     anchors: (id: string) => c(id, "anchors"),
@@ -102,6 +105,8 @@ export const keys = {
     shards: (bridge: string) => b(bridge, "shards"),
     /** STRING with TTL: somebody identified in this concurrency bucket just now. */
     identify: (bridge: string, bucket: number) => b(bridge, `identify:${bucket}`),
+    /** HASH update id → update JSON as it came: confirmed to the platform, not yet worked off. */
+    kept: (bridge: string) => b(bridge, "kept"),
     /** HASH identity → `<last told>:<knocks>` of a stranger. */
     strangers: (bridge: string) => b(bridge, "strangers"),
     /** ZSET `<principal>/<approval id>` → mark number: cards that may need posting or editing. */

@@ -42,7 +42,7 @@ export type AcceptResult =
       left?: number | undefined;
       duplicate: boolean;
     }
-  /** The mailbox holds MAX_WAITING; nothing was stored but a durable "queue-full" notice for the user. */
+  /** The mailbox holds MAX_WAITING; nothing was stored but a durable notice for the user, of this or of several refusals in a row. */
   | { kind: "full"; waiting: number; duplicate: boolean }
   /** /new: the session that later messages belong to. */
   | { kind: "session"; seq: number; session: number; duplicate: boolean }
@@ -185,6 +185,12 @@ export interface BridgePort {
   memoryUse(): Promise<number>;
   /** Counts a stranger's knock; true when it should be told (at most once in `quietMs`, default an hour). */
   strangerKnocked(identity: string, quietMs?: number): Promise<boolean>;
+  /** Keeps updates as they came, by id: durable when it resolves, so that the platform may forget them. */
+  keepUpdates(updates: ReadonlyMap<number, string>): Promise<void>;
+  /** Forgets updates that were worked off. */
+  dropUpdates(ids: readonly number[]): Promise<void>;
+  /** Everything kept, lowest id first. */
+  keptUpdates(): Promise<string[]>;
 }
 
 /** For worker (write) and gateway (read): which turns a sandbox has now. */

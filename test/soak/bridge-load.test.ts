@@ -1,224 +1,98 @@
 /**
  * 50 people at once, 10 messages each, over a real Redis, with a load-generating agent that takes 200 ms (no AI, named so);
- * then the same while one principal floods 500 messages in 10 threads. Per-conversation order holds, nothing is lost or
+ * then the same while one principal floods 500 messages in 10 topics. Per-conversation order holds, nothing is lost or
  * doubled, and the others' p99 from the platform's update to the turn's start stays within twice the quiet one.
+ * Bridge, worker and Redis are processes of their own, as in production; fake and people are the test's.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Admit } from "../../src/bridges/core/index.ts";
-import { runDiscordBridge } from "../../src/bridges/discord/index.ts";
-import { runTelegramBridge } from "../../src/bridges/telegram/index.ts";
-import { principalOf } from "../../src/lib/ids.ts";
-import { tinyWorker, until } from "../bridges/tiny-worker.ts";
-import { startFakeDiscord } from "../fakes/discord/index.ts";
-import { startFakeTelegram } from "../fakes/telegram/index.ts";
-import { silent, startTestRedis } from "../helpers/redis.ts";
+import { setImmediate as breath } from "node:timers/promises";
+import { until } from "../bridges/tiny-worker.ts";
+import { startTestRedis } from "../helpers/redis.ts";
+import { type Ears, earsOf, end, type Line, percentile, round, start } from "./load/crowd.ts";
+import { discordLine, type OpenLine, telegramLine } from "./load/lines.ts";
+import { answeredIn } from "./load/tokens.ts";
 
 const PEOPLE = 50;
 const MESSAGES = 10;
 const AGENT_MS = 200;
 const FLOOD = 500;
-const THREADS = 10;
+const TOPICS = 10;
 
-/** What the load needs of a platform. */
-interface Line {
-  name: string;
-  person(n: number): string;
-  /** Writes, and returns when the server has it. */
-  say(person: string, text: string): void;
-  /** Raw, since reading as a person does would cost more than what is measured. */
-  texts(person: string): string[];
-  /** Floods; absent where the platform of the test has no threads. */
-  flood?(): void;
-  flooded?(): string[];
-  close(): Promise<void>;
-}
-
-const percentile = (all: number[], share: number) =>
-  all.toSorted((a, b) => a - b)[Math.min(all.length - 1, Math.floor(all.length * share))] ?? 0;
-
-/** One round: everybody's messages, each after the answer to the one before. */
-async function round(line: Line, started: Map<string, number>, tag: string): Promise<number[]> {
-  const waits: number[] = [];
-  await Promise.all(
-    Array.from({ length: PEOPLE }, async (_, n) => {
-      const person = line.person(n);
-      for (let i = 0; i < MESSAGES; i++) {
-        const text = `${tag} ${n} ${i}`;
-        const at = performance.now();
-        line.say(person, text);
-        while (!line.texts(person).some((one) => one.includes(`answer to ${text}.`))) {
-          assert.ok(performance.now() - at < 60_000, `${text} is not answered`);
-          await sleep(25);
-        }
-        waits.push(started.get(text)! - at);
-      }
-      const own = line
-        .texts(person)
-        .flatMap((one) =>
-          [...one.matchAll(new RegExp(`answer to ${tag} ${n} (\\d+)`, "g"))].map((match) => Number(match[1])),
-        );
-      assert.deepEqual(
-        own,
-        Array.from({ length: MESSAGES }, (_, i) => i),
-        "in order, each once",
-      );
-    }),
-  );
-  return waits;
-}
-
-async function load(
-  role: "bridge-telegram" | "bridge-discord",
-  open: (store: never) => Promise<Line>,
-): Promise<void> {
+async function load(line: OpenLine): Promise<void> {
   const redis = await startTestRedis();
-  const store = redis.store(role);
-  const workerStore = redis.store("worker");
-  await Promise.all([store.ready(), workerStore.ready()]);
-  const started = new Map<string, number>();
-  const worker = tinyWorker(
-    workerStore,
-    async (turn) => {
-      for (const text of turn.text.split("\n\n")) started.set(text, performance.now());
-      await sleep(AGENT_MS);
-      return {
-        kind: "final",
-        markdown: turn.text
-          .split("\n\n")
-          .map((text) => `answer to ${text}.`)
-          .join("\n\n"),
-      };
-    },
-    "load-generating-agent",
-  );
-  const line = await open(store as never);
+  const login = (role: "worker" | `bridge-${Line["name"]}`) => ({
+    socketPath: redis.socketPath,
+    ...redis.users[role],
+  });
+  const worker = await start("worker", { redis: login("worker"), agentMs: AGENT_MS });
+  const { name, token, apiRoot } = line;
+  const bridge = await start("bridge", { platform: name, redis: login(`bridge-${name}`), token, apiRoot });
+  const ears = earsOf(line, worker);
   try {
-    await round(line, started, "warm");
-    const quiet = await round(line, started, "quiet");
-    const report = { platform: line.name, people: PEOPLE, messages: PEOPLE * MESSAGES, agentMs: AGENT_MS };
-    const figures = (waits: number[]) => ({
-      p50: Math.round(percentile(waits, 0.5)),
-      p99: Math.round(percentile(waits, 0.99)),
-    });
-    console.log(JSON.stringify({ ...report, round: "quiet", ...figures(quiet) }));
-    if (!line.flood || !line.flooded) return;
-    line.flood();
-    const busy = await round(line, started, "busy");
-    console.log(
-      JSON.stringify({
-        ...report,
-        round: `with a flood of ${FLOOD} in ${THREADS} threads`,
-        ...figures(busy),
-      }),
-    );
+    await round(line, ears, "warm", PEOPLE, MESSAGES);
+    const quiet = await round(line, ears, "quiet", PEOPLE, MESSAGES);
+    print(line, "quiet", quiet);
+    for (let i = 0; i < FLOOD; i++) {
+      line.flood(i % TOPICS, `flood-${i % TOPICS}-${i}`);
+      if (i % 50 === 49) await breath();
+    }
+    const busy = await round(line, ears, "busy", PEOPLE, MESSAGES);
+    print(line, `with a flood of ${FLOOD} in ${TOPICS} topics`, busy);
     assert.ok(
       percentile(busy, 0.99) <= 2 * Math.max(percentile(quiet, 0.99), 100),
       "others' p99 within twice the quiet one",
     );
-    // Nothing of the flood is lost silently: answered, or told that the queue is full.
-    const { flooded } = line;
-    await until(
-      () => {
-        const all = flooded().join("\n");
-        const answered = all.match(/answer to flood/g)?.length ?? 0;
-        const refused = all.match(/already waiting/g)?.length ?? 0;
-        return answered + refused >= FLOOD;
-      },
-      120_000,
-      "the whole flood is answered or refused",
-    );
-    const all = flooded().join("\n");
-    assert.equal(
-      new Set(all.match(/flood \d+ \d+\./g) ?? []).size,
-      all.match(/flood \d+ \d+\./g)?.length ?? 0,
-      "none twice",
-    );
+    await wholeFlood(line, ears);
   } finally {
+    ears.close();
+    await end(bridge);
+    await end(worker);
     await line.close();
-    await worker.close();
     await redis.stop();
   }
 }
 
-describe("bridges under load", () => {
-  it("telegram: 50 people, 10 messages each", () =>
-    load("bridge-telegram", async (store) => {
-      const fake = await startFakeTelegram({ limits: "off" });
-      const person = (n: number) => String(2_000 + n);
-      const people = new Set(Array.from({ length: PEOPLE }, (_, n) => person(n)));
-      const bridge = runTelegramBridge({
-        token: fake.token,
-        apiRoot: fake.url,
-        allowedUsers: people,
-        admit: admitAs("telegram"),
-        store,
-        owner: "load",
-        logger: silent,
-      });
-      await bridge.ready;
-      return {
-        name: "telegram",
-        person,
-        say: (who, text) => void fake.bot.say(Number(who), text),
-        texts: (who) =>
-          fake.bot.state.messages
-            .filter((one) => one.chatId === Number(who))
-            .map((one) => one.versions.at(-1)!.text),
-        async close() {
-          await bridge.close(500);
-          await fake.close();
-        },
-      };
-    }));
-  it("discord: the same, and a flood by one principal", () =>
-    load("bridge-discord", async (store) => {
-      const fake = await startFakeDiscord({ limits: "off", gateway: { identifyMs: 0 } });
-      const person = (n: number) => String(100_000_000_000_002_000n + BigInt(n));
-      const dms = new Map(Array.from({ length: PEOPLE }, (_, n) => [person(n), fake.bot.dm(person(n))]));
-      const bridge = runDiscordBridge({
-        token: fake.token,
-        apiRoot: fake.url,
-        allowedUsers: new Set(),
-        admit: admitAs("discord"),
-        store,
-        owner: "load",
-        logger: silent,
-        identifyMs: 0,
-      });
-      await bridge.ready;
-      const channel = fake.bot.addGuild("800000000000000001");
-      const threads = Array.from({ length: THREADS }, () => fake.bot.addThread(channel));
-      const flooder = "100000000000009999";
-      return {
-        name: "discord",
-        person,
-        say: (who, text) => void fake.bot.tell(who, text),
-        texts: (who) =>
-          (fake.bot.state.messages.get(dms.get(who)!) ?? []).map((one) => one.versions.at(-1)!.content),
-        flood() {
-          for (let i = 0; i < FLOOD; i++)
-            fake.bot.say(
-              flooder,
-              threads[i % THREADS]!,
-              `<@${fake.bot.state.me.id}> flood ${i % THREADS} ${i}`,
-            );
-        },
-        flooded: () => threads.flatMap((thread) => fake.bot.fromBot(thread).map(({ text }) => text)),
-        async close() {
-          await bridge.close(500);
-          await fake.close();
-        },
-      };
-    }));
-});
-
-/** Everybody is let in; whoever speaks is the principal, wherever. */
-function admitAs(platform: string): Admit {
-  return async ({ sender }) => ({
-    kind: "admitted",
-    principal: principalOf(platform, sender.id),
-    roles: new Set(["user"]),
-  });
+function print(line: Line, what: string, waits: number[]): void {
+  const ms = (share: number) => Math.round(percentile(waits, share));
+  const report = { platform: line.name, people: PEOPLE, messages: PEOPLE * MESSAGES, agentMs: AGENT_MS };
+  console.log(JSON.stringify({ ...report, round: what, p50: ms(0.5), p99: ms(0.99) }));
 }
+
+/** Nothing of the flood is lost silently or done twice: answered in order, or told that the queue is full. */
+async function wholeFlood(line: Line, { begun }: Ears): Promise<void> {
+  const topics = Array.from({ length: TOPICS }, (_, i) => i);
+  const answered = () => topics.map((topic) => line.topic(topic).flatMap(answeredIn));
+  const refused = () =>
+    topics.flatMap((topic) => line.topic(topic)).reduce((sum, text) => sum + refusedIn(text), 0);
+  await until(
+    () => answered().flat().length + refused() >= FLOOD,
+    120_000,
+    "the whole flood is answered or refused",
+  );
+  const all = answered();
+  assert.equal(all.flat().length + refused(), FLOOD, "none twice");
+  for (const tokens of all) {
+    const numbers = tokens.map((token) => Number(token.split("-")[2]));
+    assert.deepEqual(
+      numbers,
+      [...new Set(numbers)].sort((a, b) => a - b),
+      "in order, each once",
+    );
+  }
+  const began = [...begun.keys()].filter((token) => token.startsWith("flood-")).length;
+  assert.equal(began, all.flat().length, "what a turn took is answered");
+}
+
+/** How many messages a notice refuses. */
+function refusedIn(text: string): number {
+  if (!text.includes("already waiting")) return 0;
+  return Number(/did not take the last (\d+)\./.exec(text)?.[1] ?? 1);
+}
+
+describe("bridges under load", () => {
+  it("telegram: 50 people, 10 messages each, and a flood by one principal", async () =>
+    load(await telegramLine(TOPICS)));
+  it("discord: 50 people, 10 messages each, and a flood by one principal", async () =>
+    load(await discordLine(TOPICS)));
+});

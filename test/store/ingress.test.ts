@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Fault } from "../../src/lib/errors.ts";
-import type { Store } from "../../src/store/index.ts";
+import type { IngressEvent, Store } from "../../src/store/index.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
 import { claimed, command, final, message, principal } from "./events.ts";
 
@@ -73,6 +73,35 @@ test("the 21st waiting message is answered queue-full, durably and once", async 
   const turn = await claimed(worker, "console.full");
   assert.equal(turn.seqs.length, 20);
   assert.equal((await accept(message("full", "fits again"))).kind, "accepted");
+});
+
+test("refusals in a row are told together, each counted, until the notice is read", async () => {
+  const refused = async (text: string, extra: Partial<IngressEvent> = {}) =>
+    assert.equal((await accept(message("many", text, extra))).kind, "full");
+  const said = async () =>
+    (await bridge.outbox("console").pending("console.many")).map(({ body, deliver }) => [
+      body.kind === "notice" && body.params,
+      deliver.replyTo,
+    ]);
+  for (let i = 0; i < 20; i++) await accept(message("many", `m${i}`));
+  const at = (replyTo: string) => ({ deliver: { chat: "many", replyTo } });
+  await refused("r1", at("1"));
+  await refused("r2", at("2"));
+  const last = message("many", "r3", at("3"));
+  await accept(last);
+  assert.equal((await accept(last)).duplicate, true);
+  const first = [{ waiting: "20", count: "3" }, "3"];
+  assert.deepEqual(await said(), [first], "one notice, at the last of them");
+  await refused("r4", at("4"));
+  await refused("of somebody else", { ...at("5"), sender: { id: "other", name: "Other" } });
+  const alone = (replyTo: string) => [{ waiting: "20" }, replyTo];
+  assert.deepEqual(await said(), [first, alone("4"), alone("5")], "what was read isn't added to");
+  await refused("r6", at("6"));
+  await claimed(worker, "console.many");
+  assert.equal((await accept(message("many", "fits", at("7")))).kind, "accepted");
+  for (let i = 0; i < 19; i++) await accept(message("many", `n${i}`));
+  await refused("r8", at("8"));
+  assert.deepEqual((await said()).slice(3), [alone("6"), alone("8")], "not in a row");
 });
 
 test("/new starts a session at its seq; messages keep the session valid at theirs", async () => {

@@ -22,6 +22,8 @@ interface Model {
   cancelUpTo: number;
   /** What the outbox must hold, in order. */
   said: string[];
+  /** The refusal in it that one more may be added to. */
+  refused: number | undefined;
   /** Every event so far with its outcome, for redelivery. */
   events: { event: IngressEvent; outcome: AcceptResult }[];
   /** Every handle a worker ever held; only the last may act. */
@@ -51,8 +53,11 @@ const say = (text: string) =>
     const outcome = await accept(r, event);
     if (m.waiting.length >= MAX_WAITING) {
       assert.deepEqual(outcome, { kind: "full", waiting: MAX_WAITING, duplicate: false });
-      m.said.push("queue-full");
+      // Refusals in a row are told together until somebody reads what is to be said.
+      if (m.refused === undefined) m.refused = m.said.push("queue-full") - 1;
+      else m.said[m.refused] = "queue-full-many";
     } else {
+      m.refused = undefined;
       m.seq += 1;
       const ahead = m.waiting.length + (m.turn ? 1 : 0);
       assert.deepEqual(outcome, {
@@ -190,6 +195,7 @@ const look = step("look", async (m, r) => {
   const said = (await r.bridge.outbox("console").pending(r.id)).map(({ body }) =>
     body.kind === "final" ? body.markdown : body.kind === "notice" ? body.code : body.kind,
   );
+  m.refused = undefined;
   assert.deepEqual(said, m.said.slice(0, 50));
   const turn = await r.worker.turns.get(r.id);
   assert.deepEqual([turn?.turnId, turn?.seqs], [m.turn?.id, m.turn?.seqs]);
@@ -241,6 +247,7 @@ test("a mailbox does what its model does", { timeout: 180_000 }, async () => {
           fence: 0,
           cancelUpTo: 0,
           said: [],
+          refused: undefined,
           events: [],
           handles: [],
           dirty: false,

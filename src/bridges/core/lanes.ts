@@ -41,6 +41,8 @@ export class Lanes {
   private readonly deps: LanesDeps;
   private readonly lanes = new Map<string, Lane>();
   private readonly waiting = new Map<string, { until: number; failures: number }>();
+  /** Keys for which no lane was free, in order, with their marks. */
+  private readonly queued = new Map<string, number | undefined>();
   private timer: NodeJS.Timeout | undefined;
   private readonly stopHints: (() => Promise<void>)[] = [];
   private closed = false;
@@ -111,7 +113,11 @@ export class Lanes {
   }
 
   private async serve(key: string, mark: number | undefined): Promise<void> {
-    if (this.lanes.size >= MAX_LANES || this.mustWait(key)) return;
+    if (this.mustWait(key)) return;
+    if (this.lanes.size >= MAX_LANES) {
+      this.queued.set(key, mark ?? this.queued.get(key));
+      return;
+    }
     const lane: Lane = { again: false };
     this.lanes.set(key, lane);
     try {
@@ -125,6 +131,18 @@ export class Lanes {
       this.backOff(key, 0, { err });
     } finally {
       this.lanes.delete(key);
+      this.next();
+    }
+  }
+
+  /** A lane is free. */
+  private next(): void {
+    while (this.active && this.lanes.size < MAX_LANES) {
+      const first = this.queued.entries().next();
+      if (first.done) return;
+      const [key, mark] = first.value;
+      this.queued.delete(key);
+      if (!this.lanes.has(key)) void this.serve(key, mark);
     }
   }
 
@@ -133,8 +151,10 @@ export class Lanes {
   }
 
   private backOff(key: string, atLeastMs: number, why: object): void {
-    const failures = (this.waiting.get(key)?.failures ?? 0) + 1;
-    const ms = Math.max(atLeastMs, backoffMs(failures - 1));
+    const before = this.waiting.get(key)?.failures ?? 0;
+    // To be asked to wait is no failure: who waited longest must not wait longest again.
+    const failures = atLeastMs > 0 ? before : before + 1;
+    const ms = atLeastMs > 0 ? atLeastMs : backoffMs(failures - 1);
     this.waiting.set(key, { until: Date.now() + ms, failures });
     this.deps.logger.warn({ key, ...why }, `${this.deps.what} not delivered yet; trying again`);
     // Sooner than the next sweep, where the platform asked for less.

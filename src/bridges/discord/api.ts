@@ -2,7 +2,7 @@
  * The requests that this bridge makes, through discord.js's REST client: one attempt each, bounded in time, its own waits
  * for rate limits replaced by an answer that says how long. What comes back is checked before anybody uses it.
  */
-import { REST, Routes } from "discord.js";
+import { type RateLimitData, REST, Routes } from "discord.js";
 import { z } from "zod";
 import { UserFacts } from "./payloads.ts";
 
@@ -31,6 +31,9 @@ export interface MessageBody {
 const QUIET = { allowed_mentions: { parse: [] as never[] }, flags: 1 << 2 };
 const EPHEMERAL = 1 << 6;
 
+/** The bot's own 50 requests a second: the next ones wait in line, and no longer than this. Milliseconds. */
+const WAIT_IN_LINE_MS = 2_000;
+
 /** Response types of interactions. */
 const DEFER = 5;
 const DEFER_UPDATE = 6;
@@ -38,18 +41,23 @@ const DEFER_UPDATE = 6;
 /** See the module's header. Every method rejects as discord.js does; `outcomeOf` makes values of it. */
 export class DiscordApi {
   readonly rest: REST;
+  /** For what Discord doesn't count against the bot: responses to interactions, which also may not wait. */
+  private readonly uncounted: REST;
   private readonly token: string;
 
   constructor({ token, apiRoot, timeoutMs }: ApiOptions) {
     this.token = token;
-    this.rest = new REST({
+    const options = {
       version: "10",
       api: apiRoot,
       timeout: timeoutMs,
       // A request whose outcome is unknown is repeated by those who know whether it may be.
       retries: 0,
-      rejectOnRateLimit: () => true,
-    }).setToken(token);
+      // First come, first served: who were sent away to try again later might find the second used up each time.
+      rejectOnRateLimit: ({ global, timeToReset }: RateLimitData) => !global || timeToReset > WAIT_IN_LINE_MS,
+    };
+    this.rest = new REST(options).setToken(token);
+    this.uncounted = new REST({ ...options, globalRequestsPerSecond: Number.POSITIVE_INFINITY });
   }
 
   /** Who the bot is. */
@@ -125,24 +133,25 @@ export class DiscordApi {
     const type = how === "update" ? DEFER_UPDATE : DEFER;
     const body = { type, ...(how === "private-reply" ? { data: { flags: EPHEMERAL } } : {}) };
     const path = Routes.interactionCallback(interaction.id, interaction.token);
-    await this.rest.post(path, { body, auth: false, signal });
+    await this.uncounted.post(path, { body, auth: false, signal });
   }
 
   /** Edits what an interaction was answered with; returns its message id. */
   async editOriginal(application: string, token: string, message: MessageBody): Promise<string> {
     const body = { ...message, ...QUIET };
     const path = Routes.webhookMessage(application, token, "@original");
-    return Sent.parse(await this.rest.patch(path, { body, auth: false })).id;
+    return Sent.parse(await this.uncounted.patch(path, { body, auth: false })).id;
   }
 
   async deleteOriginal(application: string, token: string): Promise<void> {
-    await this.rest.delete(Routes.webhookMessage(application, token, "@original"), { auth: false });
+    await this.uncounted.delete(Routes.webhookMessage(application, token, "@original"), { auth: false });
   }
 
   /** One more message to an interaction; `hidden`: only its user sees it. */
   async followUp(application: string, token: string, message: MessageBody, hidden: boolean): Promise<string> {
     const body = { ...message, ...QUIET, flags: QUIET.flags | (hidden ? EPHEMERAL : 0) };
-    return Sent.parse(await this.rest.post(Routes.webhook(application, token), { body, auth: false })).id;
+    return Sent.parse(await this.uncounted.post(Routes.webhook(application, token), { body, auth: false }))
+      .id;
   }
 
   private async get(path: `/${string}`, query?: URLSearchParams): Promise<unknown> {

@@ -153,6 +153,7 @@ class Bridge {
     const shared = {
       api: this.api,
       logger: options.logger,
+      backlog: this.store.bridge,
       handle: (update: Update, more: Expected) => this.handle(update, more),
     };
     const mayTake = () => this.core.lease.held && this.core.pressure.roomy;

@@ -1,6 +1,6 @@
 /**
  * Long polling with our own loop: an update is confirmed to Telegram only when it is durably stored.
- * Updates of one chat keep their order; chats don't wait for each other; an update that can't be stored now is tried
+ * Updates of one conversation keep their order; conversations don't wait for each other; an update that can't be stored now is tried
  * again and holds back the confirmation, not the others. Polls only while the lease is held, checked before each request.
  */
 import { type Api, GrammyError } from "grammy";
@@ -42,6 +42,7 @@ export class Poller implements UpdateSource {
   private confirm: number | undefined;
   private failures = 0;
   private unhook = true;
+  private fresh = true;
   private running: Promise<void> = Promise.resolve();
   /** When Telegram last answered a poll (ms since the epoch), 0 before. */
   lastAnswerAt = 0;
@@ -59,6 +60,7 @@ export class Poller implements UpdateSource {
   /** A webhook that was set before would refuse every poll; what waits for it comes by the first one. */
   held(): void {
     this.unhook = true;
+    this.fresh = true;
   }
 
   /** Ends the poll under way: the lease is gone or the process stops. */
@@ -73,6 +75,7 @@ export class Poller implements UpdateSource {
     await this.running;
     const settled = Promise.allSettled([...this.open.values()]);
     await Promise.race([settled, pause(2_000)]);
+    await this.intake.close();
     if (this.confirm !== undefined && this.deps.mayPoll()) await this.confirmLast(this.confirm);
   }
 
@@ -81,6 +84,10 @@ export class Poller implements UpdateSource {
       if (!this.deps.mayPoll()) {
         await this.sleep(200);
         continue;
+      }
+      if (this.fresh) {
+        this.fresh = false;
+        await this.intake.recall();
       }
       await this.poll();
       // Storing takes milliseconds: confirm with the very next poll. What takes longer doesn't stop polling, but

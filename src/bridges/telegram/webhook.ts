@@ -53,6 +53,7 @@ export class WebhookReceiver implements UpdateSource {
   private readonly stopping = new AbortController();
   private readonly intake: Intake;
   private registering: Promise<void> = Promise.resolve();
+  private recalled: Promise<void> = Promise.resolve();
   /** When Telegram last posted an update (ms since the epoch), 0 before. */
   lastAnswerAt = 0;
 
@@ -92,6 +93,7 @@ export class WebhookReceiver implements UpdateSource {
 
   /** The lease is ours: Telegram is told where to post to, until it has understood. */
   held(): void {
+    this.recalled = this.intake.recall();
     const register = async () => {
       for (let failures = 0; this.deps.mayTake() && !this.stopping.signal.aborted; failures++) {
         if (await this.register()) return;
@@ -110,6 +112,7 @@ export class WebhookReceiver implements UpdateSource {
     await Promise.race([closed, pause(2_000)]);
     this.server.closeAllConnections();
     await this.registering;
+    await this.intake.close();
   }
 
   private async register(): Promise<boolean> {
@@ -141,6 +144,7 @@ export class WebhookReceiver implements UpdateSource {
     // Asking for it again would change nothing.
     if (!update) return answer(response, 400);
     this.lastAnswerAt = Date.now();
+    await this.recalled;
     const [stored] = await Promise.all(this.intake.take([update]));
     answer(response, stored ? 200 : 503);
   }

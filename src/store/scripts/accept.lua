@@ -1,5 +1,6 @@
 -- Guarantees: one platform update has one effect. Within 72 h a repeated update gets its first outcome and changes
--- nothing. A message is stored in order with the session and model valid at its seq, or answered "queue-full"; where the
+-- nothing. A message is stored in order with the session and model valid at its seq, or answered "queue-full" (by a
+-- notice of its own, or by one that nobody has read yet and that then counts one more); where the
 -- conversation's mode is `interrupt` it also cancels the running turn. /new, /stop, /model and /queue take effect at their
 -- seq and are answered by a notice; all of it or nothing. The native Stop of one turn cancels that turn alone, silently.
 --
@@ -7,7 +8,8 @@
 -- ARGV text|new|stop|set, conversation, principal, bridge, update key, deliver (JSON), sender (JSON), text (JSON),
 --      most waiting, life of `seen` (ms), attachments (JSON) or "", set: field of the state, set: value,
 --      set: notice code; stop: the only turn to stop or "",
---      text: ms for which more of the same is expected (0: this is all; negative: only if it isn't the first), what joins it to the message before (JSON) or ""
+--      text: ms for which more of the same is expected (0: this is all; negative: only if it isn't the first), what joins it to the message before (JSON) or "",
+--      whose refusals are told together: no line break
 -- Returns {1 if duplicate, outcome JSON}
 --- @include "now"
 --- @include "post"
@@ -27,6 +29,21 @@ local function notice(body)
   post(outbox, answers, "n_" .. updateKey, "", conversation, bridge, deliver, body, at)
 end
 
+-- A flood isn't answered by a flood: refusals in a row are one notice until somebody reads it (pending).
+local function refuse(waiting)
+  local count, id, who = string.match(redis.call("HGET", answers, "refusals") or "", "^(%d+) (%S+) (.*)$")
+  if who == ARGV[17] then
+    count = count + 1
+    local body = '{"kind":"notice","code":"queue-full-many","params":{"waiting":"' .. waiting
+      .. '","count":"' .. count .. '"}}'
+    redis.call("HSET", answers, id, answerRecord(id, "", conversation, bridge, deliver, body, at))
+  else
+    count, id = 1, "n_" .. updateKey
+    notice('{"kind":"notice","code":"queue-full","params":{"waiting":"' .. waiting .. '"}}')
+  end
+  redis.call("HSET", answers, "refusals", count .. " " .. id .. " " .. ARGV[17])
+end
+
 -- Ends the running turn, and nothing that was accepted after its messages.
 local function cancelTurn()
   if turnSeq > tonumber(s[6] or 0) then redis.call("HSET", state, "cancelUpTo", turnSeq) end
@@ -35,7 +52,7 @@ end
 if kind == "text" then
   local waiting = redis.call("ZCARD", accepted)
   if waiting >= tonumber(ARGV[9]) then
-    notice('{"kind":"notice","code":"queue-full","params":{"waiting":"' .. waiting .. '"}}')
+    refuse(waiting)
     outcome = '{"kind":"full","waiting":' .. waiting .. '}'
   else
     local seq = redis.call("HINCRBY", state, "seq", 1)
@@ -49,6 +66,7 @@ if kind == "text" then
       .. (ARGV[16] == "" and "" or ',"join":' .. ARGV[16]) .. ',"deliver":' .. deliver
       .. ',"sender":' .. sender .. ',"acceptedAt":' .. at .. '}')
     redis.call("ZADD", accepted, seq, seq)
+    redis.call("HDEL", answers, "refusals")
     local quiet = tonumber(ARGV[15])
     if quiet < 0 then quiet = ahead > 0 and -quiet or 0 end
     if quiet == 0 then redis.call("HDEL", state, "quietUntil")

@@ -104,6 +104,8 @@ export const GERMAN: Readonly<Record<string, string>> = {
   // Mailbox notices
   "queue-full":
     "Es warten schon {waiting} Nachrichten, deshalb habe ich diese nicht angenommen. Bitte warte oder benutze /stop.",
+  "queue-full-many":
+    "Es warten schon {waiting} Nachrichten, deshalb habe ich die letzten {count} nicht angenommen. Bitte warte oder benutze /stop.",
   queued: "⏳ Dein Agent arbeitet noch. Vor dieser Nachricht kommen {count} andere.",
   "queued.1": "⏳ Dein Agent arbeitet noch; das hier kommt als Nächstes.",
   "busy-elsewhere":

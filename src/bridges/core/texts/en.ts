@@ -103,6 +103,8 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   // Mailbox notices
   "queue-full":
     "{waiting} messages are already waiting, so I did not take this one. Please wait, or use /stop.",
+  "queue-full-many":
+    "{waiting} messages are already waiting, so I did not take the last {count}. Please wait, or use /stop.",
   queued: "⏳ Your agent is still at work. {count} messages come before this one.",
   "queued.1": "⏳ Your agent is still at work; this comes next.",
   "busy-elsewhere":

@@ -102,6 +102,8 @@ export const SPANISH: Readonly<Record<string, string>> = {
 
   // Mailbox notices
   "queue-full": "Ya esperan {waiting} mensajes, así que no he tomado este. Espera, por favor, o usa /stop.",
+  "queue-full-many":
+    "Ya esperan {waiting} mensajes, así que no he tomado los últimos {count}. Espera, por favor, o usa /stop.",
   queued: "⏳ Tu agente sigue trabajando. Hay {count} mensajes antes que este.",
   "queued.1": "⏳ Tu agente sigue trabajando; esto va después.",
   "busy-elsewhere":

@@ -107,6 +107,8 @@ export const FRENCH: Readonly<Record<string, string>> = {
   // Mailbox notices
   "queue-full":
     "{waiting} messages attendent déjà, je n’ai donc pas pris celui-ci. Patiente, s’il te plaît, ou utilise /stop.",
+  "queue-full-many":
+    "{waiting} messages attendent déjà, je n’ai donc pas pris les {count} derniers. Patiente, s’il te plaît, ou utilise /stop.",
   queued: "⏳ Ton agent travaille encore. {count} messages passent avant celui-ci.",
   "queued.1": "⏳ Ton agent travaille encore ; ceci vient juste après.",
   "busy-elsewhere":

@@ -103,6 +103,8 @@ export const RUSSIAN: Readonly<Record<string, string>> = {
   // Mailbox notices
   "queue-full":
     "Уже ждёт {waiting} сообщений, поэтому это я не принял. Пожалуйста, подождите или используйте /stop.",
+  "queue-full-many":
+    "В очереди уже сообщений: {waiting}, поэтому последние ({count}) я не принял. Пожалуйста, подождите или используйте /stop.",
   queued: "⏳ Агент ещё работает. Перед этим сообщением ещё {count}.",
   "queued.1": "⏳ Агент ещё работает; это следующее.",
   "busy-elsewhere":
