@@ -3,9 +3,10 @@
  * behind many others. How far a platform was read is not among them: Telegram itself keeps it, and a write for each message
  * would slow them all.
  */
+
+import type { BridgePort } from "./bridge-port.ts";
 import type { Connection } from "./connection.ts";
 import { keys } from "./keys.ts";
-import type { BridgePort } from "./ports.ts";
 
 /** A stranger is told how to be let in at most this often. */
 const QUIET_MS = 3_600_000;

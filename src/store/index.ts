@@ -4,6 +4,7 @@ export * from "./access-records.ts";
 export { AccessWatch } from "./access-watch.ts";
 export { type AclUser, aclFile, type RedisRole, ROLES } from "./acl.ts";
 export * from "./approval-records.ts";
+export type * from "./bridge-port.ts";
 export type { ConversationLook, ConversationPort, PastTurn } from "./conversations.ts";
 export { type EmbeddedRedis, startEmbeddedRedis } from "./embedded.ts";
 export type { HomeAnswerPort, HomeFile, HomeLook, HomeLookPort } from "./home-looks.ts";

@@ -7,6 +7,7 @@ import { accessBook, accessReader, accessWishes } from "./access.ts";
 import type { AccessReadPort, AccessStorePort, AccessWishPort } from "./access-ports.ts";
 import { approvals } from "./approvals.ts";
 import { bridge } from "./bridge.ts";
+import type { BridgePort } from "./bridge-port.ts";
 import { cards } from "./cards.ts";
 import { commandAsks } from "./command-asks.ts";
 import { type ConnectionOptions, connect } from "./connection.ts";
@@ -22,7 +23,6 @@ import { outbox } from "./outbox.ts";
 import { policies } from "./policies.ts";
 import type {
   ApprovalPort,
-  BridgePort,
   CardPort,
   CommandAskPort,
   DoorbellPort,
