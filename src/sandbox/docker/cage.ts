@@ -91,6 +91,9 @@ export class DockerCage implements Cage {
     const { paths, daemon, bestEffort } = this.context;
     const user = paths.user(info.id);
     const { program, lockWaitSeconds } = instead ?? { program: GUEST_PROGRAM, lockWaitSeconds: 0 };
+    // First: nothing is written beneath a sandbox that still runs.
+    ownedFile(user.lock, { owner: 0, group: info.uid }, 0o640);
+    this.requireFree(user.lock, lockWaitSeconds);
     writeConfig(user.config, info, {
       bestEffort: bestEffort && instead === undefined,
       // All rules again: the profile's format can't say "no later calls", and each refusal gets its own errno.
@@ -100,8 +103,6 @@ export class DockerCage implements Cage {
     });
     const log = logFile(paths, info.id);
     ownedFile(log, { owner: info.uid, group: info.uid }, 0o600, constants.O_TRUNC);
-    ownedFile(user.lock, { owner: 0, group: info.uid }, 0o640);
-    this.requireFree(user.lock, lockWaitSeconds);
     const name = this.nameOf(info.id);
     await this.remove(name);
     this.oom.forget(info.id);

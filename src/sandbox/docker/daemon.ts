@@ -6,8 +6,11 @@ import Docker from "dockerode";
 import type { Fault } from "../../lib/errors.ts";
 import { daemonFault, remoteDaemon, statusOf, unsuitableDaemon } from "./faults.ts";
 
-/** Docker 20.10. Older ones lack private control group namespaces and errno in seccomp profiles. */
-const MIN_API = "1.41";
+/**
+ * Minor version of the API that we speak, Docker 20.10's: older ones lack private control group namespaces and errno in
+ * seccomp profiles. Newer engines drop old versions (29: what is below 1.44): then the oldest that they still speak.
+ */
+const MIN_API = 41;
 const DEFAULT_SOCKET = "/var/run/docker.sock";
 
 /** What of `docker info` matters here. */
@@ -29,18 +32,17 @@ export function socketPath(configured: string | undefined): string {
 /** See the file's header. */
 export class Daemon {
   readonly socket: string;
-  readonly docker: Docker;
+  docker: Docker;
 
   constructor(socket: string) {
     this.socket = socket;
-    this.docker = new Docker({ socketPath: socket, version: `v${MIN_API}` });
+    this.docker = new Docker({ socketPath: socket });
   }
 
   /** Asks the engine what it is. @throws Fault `docker-…` when it is away, closed to us, or will not do. */
   async inspect(): Promise<Engine> {
     const version = await this.do("say its version", (docker) => docker.version());
-    const [, minor = 0] = version.ApiVersion.split(".").map(Number);
-    if (minor < Number(MIN_API.split(".")[1])) {
+    if (minorOf(version.ApiVersion) < MIN_API) {
       throw this.unsuitable(
         `is version ${version.Version}, which is too old`,
         "Docker 20.10 or later is needed",
@@ -48,6 +50,8 @@ export class Daemon {
     }
     if (version.Os !== "linux")
       throw this.unsuitable(`runs ${version.Os} containers`, "it must run Linux containers");
+    const api = Math.max(MIN_API, minorOf(version.MinAPIVersion));
+    this.docker = new Docker({ socketPath: this.socket, version: `v1.${api}` });
     const info = await this.do("describe itself", (docker) => docker.info());
     const security = (info.SecurityOptions as string[] | null) ?? [];
     const has = (name: string) => security.some((option) => option.includes(`name=${name}`));
@@ -88,4 +92,9 @@ export class Daemon {
   private unsuitable(why: string, hint: string): Fault {
     return unsuitableDaemon(this.socket, why, hint);
   }
+}
+
+/** `1.44` → 44; what an engine doesn't say is 0. */
+function minorOf(api: string | undefined): number {
+  return Number(api?.split(".")[1] ?? 0);
 }

@@ -9,6 +9,9 @@ import type { DiskUse, Homes } from "./homes.ts";
 /** What is taken for the size of a home that can't be counted in time, twice in a row. */
 const UNCOUNTABLE: DiskUse = { diskBytes: Number.MAX_SAFE_INTEGER, inodes: Number.MAX_SAFE_INTEGER };
 
+/** Homes that are measured at once. */
+const AT_ONCE = 4;
+
 /** Last measurements of all homes, and the limit's enforcement. */
 export class DiskLimit {
   private readonly homes: Homes;
@@ -33,22 +36,31 @@ export class DiskLimit {
     this.failures.delete(id);
   }
 
-  /** Measures these homes one after another and stops those over their limit. Does nothing while still at it. */
+  /**
+   * Measures these homes, a few at a time so that one that takes long doesn't keep the others from their limit, and stops
+   * those over it. Does nothing while still at it.
+   */
   async enforce(running: readonly SandboxInfo[], stop: (id: SandboxId) => Promise<unknown>): Promise<void> {
     if (this.busy) return;
     this.busy = true;
-    for (const info of running) {
-      try {
-        this.homes.trimLog(info);
-        const { diskBytes, inodes } = await this.measure(info);
-        if (diskBytes <= info.limits.diskBytes && inodes <= info.limits.inodes) continue;
-        this.logger.warn({ sandboxId: info.id, diskBytes, inodes }, "disk limit reached");
-        await stop(info.id);
-      } catch (error) {
-        this.logger.error({ sandboxId: info.id, err: error }, "disk limit could not be enforced");
-      }
-    }
+    const waiting = [...running];
+    const work = async () => {
+      for (let info = waiting.shift(); info; info = waiting.shift()) await this.enforceOne(info, stop);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
     this.busy = false;
+  }
+
+  private async enforceOne(info: SandboxInfo, stop: (id: SandboxId) => Promise<unknown>): Promise<void> {
+    try {
+      this.homes.trimLog(info);
+      const { diskBytes, inodes } = await this.measure(info);
+      if (diskBytes <= info.limits.diskBytes && inodes <= info.limits.inodes) return;
+      this.logger.warn({ sandboxId: info.id, diskBytes, inodes }, "disk limit reached");
+      await stop(info.id);
+    } catch (error) {
+      this.logger.error({ sandboxId: info.id, err: error }, "disk limit could not be enforced");
+    }
   }
 
   private async measure(info: SandboxInfo): Promise<DiskUse> {

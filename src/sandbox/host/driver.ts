@@ -33,6 +33,8 @@ export interface HostDriverOptions {
 /** What is known of a sandbox beyond its record. */
 interface Entry {
   info: SandboxInfo;
+  /** Its record is on the disk, and whoever watches has heard of it. */
+  recorded: boolean;
   /** Tail of this sandbox's queue of calls. */
   tail: Promise<unknown>;
   /** What the cage counted when it was looked at last. */
@@ -105,7 +107,6 @@ export class HostDriver implements SandboxDriver {
   async create(spec: SandboxSpec): Promise<SandboxInfo> {
     const { id, name, limits, agent } = spec;
     let entry = this.entries.get(id);
-    const isNew = entry === undefined;
     entry ??= newEntry({
       ...{ id, name, limits, agent, state: "stopped", runName: newId("s"), bootId: "" },
       ...{ pid: 0, startTime: 0, uid: this.homes.uid(id), lastStop: "", oomKills: 0 },
@@ -114,7 +115,7 @@ export class HostDriver implements SandboxDriver {
     return this.serially(id, async (known) => {
       this.homes.prepare(known.info);
       const next = { ...known.info, name, limits, agent };
-      if (isNew || JSON.stringify(next) !== JSON.stringify(known.info)) this.update(known, next);
+      if (!known.recorded || JSON.stringify(next) !== JSON.stringify(known.info)) this.update(known, next);
       return known.info;
     });
   }
@@ -259,6 +260,7 @@ export class HostDriver implements SandboxDriver {
   private update(entry: Entry, info: SandboxInfo): void {
     entry.info = info;
     this.records.save(info);
+    entry.recorded = true;
     this.announce(info.id, info);
   }
 
@@ -272,7 +274,7 @@ export class HostDriver implements SandboxDriver {
     this.homes.restore(records);
     const alive = await this.cage.adopt(records.filter((info) => info.state !== "stopped"));
     for (const info of records) {
-      const entry = newEntry(info);
+      const entry = { ...newEntry(info), recorded: true };
       this.entries.set(info.id, entry);
       if (info.state === "stopped") continue;
       const life = alive.get(info.id);
@@ -345,5 +347,5 @@ export class HostDriver implements SandboxDriver {
 
 function newEntry(info: SandboxInfo): Entry {
   const done = Promise.resolve();
-  return { info, tail: done, seenKills: 0, cleaned: done };
+  return { info, recorded: false, tail: done, seenKills: 0, cleaned: done };
 }

@@ -17,6 +17,14 @@ let server: Server;
 
 before(async () => {
   server = createServer((request, response) => {
+    const asked = /^\/v1\.(\d+)\//.exec(request.url ?? "")?.[1];
+    const oldest = String(engine.version["MinAPIVersion"] ?? "1.12").slice(2);
+    if (asked !== undefined && (asked < oldest || asked > String(engine.version["ApiVersion"]).slice(2))) {
+      response.statusCode = 400;
+      return void response.end(
+        JSON.stringify({ message: `client version 1.${asked} is too old or too new` }),
+      );
+    }
     const answer = request.url?.endsWith("/version") ? engine.version : engine.info;
     response.setHeader("content-type", "application/json").end(JSON.stringify(answer));
   });
@@ -39,6 +47,13 @@ test("a good engine is described", async () => {
   assert.deepEqual(await new Daemon(socket).inspect(), {
     ...{ version: "20.10.24", cgroups: "2", remapsUsers: false, liveRestore: false },
   });
+});
+
+test("an engine that has dropped the version that we were written for is spoken to in the oldest that it speaks", async () => {
+  const old = { ...engine.version };
+  Object.assign(engine.version, { Version: "29.1.2", ApiVersion: "1.52", MinAPIVersion: "1.44" });
+  assert.equal((await new Daemon(socket).inspect()).version, "29.1.2");
+  engine.version = old;
 });
 
 test("no daemon: where it was looked for, and how to name another", async () => {
