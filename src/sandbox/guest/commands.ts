@@ -102,7 +102,9 @@ async function perform(guest: Guest, command: Numbered): Promise<{ ack?: Ack; af
     case "file.list":
       return { ack: await listFiles(guest.home, command.path, command.recursive, command.after) };
     case "outbox.take":
-      return { ack: { files: await takeOutbox(guest.home, command.turnId) } };
+      return {
+        ack: { files: await takeOutbox(guest.home, command.turnId, turns.takesFiles(command.turnId)) },
+      };
     case "outbox.forget":
       await forgetOutbox(guest.home, command.turnId);
       return {};

@@ -74,11 +74,18 @@ async function describe(at: string, path: string): Promise<GuestFile> {
   return { path, kind, size: kind === "file" ? stat.size : 0, mode: stat.mode & 0o777 };
 }
 
-/** Moves what the agent wants to send to this turn's own folder, and says what is there. Repeating it is harmless. */
-export async function takeOutbox(home: string, turnId: string): Promise<GuestFile[]> {
+/**
+ * Moves what the agent wants to send, and `takes` says goes with this turn, to the turn's own folder, and says what is
+ * there. Repeating it is harmless.
+ */
+export async function takeOutbox(
+  home: string,
+  turnId: string,
+  takes: (name: string) => boolean = () => true,
+): Promise<GuestFile[]> {
   return inSent(home, turnId, true, async (outbox, sent) => {
     for (const name of (await readdir(outbox)).sort()) {
-      if (name.startsWith(".") || !(await lstat(`${outbox}/${name}`)).isFile()) continue;
+      if (name.startsWith(".") || !takes(name) || !(await lstat(`${outbox}/${name}`)).isFile()) continue;
       await rename(`${outbox}/${name}`, `${sent}/${name}`);
     }
     const names = (await readdir(sent)).sort();

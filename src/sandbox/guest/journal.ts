@@ -49,7 +49,7 @@ export class Journal {
     if (event.kind === "delta" || event.kind === "text") {
       this.#text = tail(event.kind === "delta" ? this.#text + event.text : event.text);
       this.#lastTextSeq = this.#lastSeq;
-    }
+    } else if (event.kind === "final") this.#text = tail(event.text);
     this.#entries.push({ seq: this.#lastSeq, event });
     this.#bytes += size(event);
     if (this.#bytes > this.#limit) this.#compact();

@@ -199,7 +199,7 @@ export type ToGuest =
   | { type: "file.list"; id: number; path: string; recursive: boolean; after: string }
   /**
    * Takes what lies in `outbox/` for this turn: moved to `outbox/.sent/<turnId>/`, so that a worker that comes after a
-   * crash finds the same files. Acked with those files (plain files only, names without a directory).
+   * crash finds the same files. While another turn may own some, only those that the answer names. Acked with those files (plain files only, names without a directory).
    */
   | { type: "outbox.take"; id: number; turnId: string }
   /** The answer with them is stored: they may go. */

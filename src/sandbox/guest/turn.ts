@@ -18,6 +18,8 @@ export interface TurnRequest {
 /** The event that ends a turn. */
 export type LastEvent = Extract<TurnEvent, { kind: "final" | "failed" | "cancelled" }>;
 
+/** So long after an answer its files may still be asked for; a host that comes later finds what others left. Milliseconds. */
+const FILES_WAIT_MS = 60_000;
 /** Room for the frame around a text. */
 const FINAL_BYTES = MAX_FRAME - 4_096;
 
@@ -31,6 +33,9 @@ export class Turn {
   fence: number;
   done = false;
   cancelled = false;
+  /** The host has taken the files that go with the answer. */
+  filesTaken = false;
+  #answeredAt = Number.NEGATIVE_INFINITY;
 
   constructor(request: TurnRequest, changed: () => void) {
     this.request = request;
@@ -50,6 +55,11 @@ export class Turn {
   /** Resolves when a cancel came. */
   get cancelAsked(): Promise<void> {
     return this.#cancelAsked.promise;
+  }
+
+  /** What lies in the outbox may still be for this turn's answer. */
+  get mayOwnFiles(): boolean {
+    return !this.done || (!this.filesTaken && performance.now() - this.#answeredAt < FILES_WAIT_MS);
   }
 
   /** As the host sees it. */
@@ -76,6 +86,7 @@ export class Turn {
     if (this.done) return;
     this.emit(event.kind === "final" ? { kind: "final", text: fit(event.text, FINAL_BYTES) } : event);
     this.done = true;
+    if (event.kind === "final") this.#answeredAt = performance.now();
     this.#ended.resolve();
   }
 

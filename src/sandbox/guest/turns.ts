@@ -79,6 +79,17 @@ export class Turns {
     return turn;
   }
 
+  /**
+   * Which files of the outbox go with this turn's answer. Nothing says who wrote a file: while others may own some, an
+   * answer takes those that it names. The rest waits for the others.
+   */
+  takesFiles(turnId: string): (name: string) => boolean {
+    const turn = this.#turns.get(turnId);
+    if (turn) turn.filesTaken = true;
+    const alone = ![...this.#turns.values()].some((other) => other.id !== turnId && other.mayOwnFiles);
+    return (name) => alone || (turn?.journal.text.includes(name) ?? false);
+  }
+
   /** Events up to `seq` are stored by the host. */
   received(turnId: string, seq: number): void {
     this.#turns.get(turnId)?.journal.received(seq);

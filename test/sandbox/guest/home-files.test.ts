@@ -16,6 +16,7 @@ import { after, test } from "node:test";
 import { getFile, putFile } from "../../../src/sandbox/guest/home-files.ts";
 import { forgetOutbox, listFiles, takeOutbox } from "../../../src/sandbox/guest/home-list.ts";
 import { FILE_CHUNK, LIST_PAGE } from "../../../src/sandbox/guest/protocol.ts";
+import { Turns } from "../../../src/sandbox/guest/turns.ts";
 
 const dir = mkdtempSync("/tmp/hf-");
 const home = join(dir, "home");
@@ -115,6 +116,40 @@ test("lists in pages, names links without following them", async () => {
     { path: "b.txt", kind: "file", size: 25, mode: 0o644 },
   ]);
   await assert.rejects(listFiles(tree, "a-link/home", true, ""), /ELOOP|ENOTDIR/);
+});
+
+test("two turns at once: an answer takes the files that it names, the last one the rest", async () => {
+  const turns = new Turns(
+    async () => {},
+    () => {},
+  );
+  const begin = (turnId: string) =>
+    turns.start({
+      ...{ turnId, fence: 1, sessionKey: `${turnId}:1`, text: "t", mode: "warm", timeoutMs: 1_000 },
+    });
+  const take = async (turnId: string) =>
+    (await takeOutbox(home, turnId, turns.takesFiles(turnId))).map(({ path }) => path);
+  const put = (name: string) => {
+    mkdirSync(join(home, "outbox"), { recursive: true });
+    writeFileSync(join(home, "outbox", name), name);
+  };
+  const [first, second] = [begin("t_a"), begin("t_b")];
+  for (const name of ["secret-of-a.pdf", "chart.png"]) put(name);
+  second.end({ kind: "final", text: "I made `chart.png`." });
+  assert.deepEqual(await take("t_b"), ["chart.png"]);
+  put("late.txt");
+  first.end({ kind: "final", text: "Done." });
+  // It has answered, but its files were not asked for yet.
+  const third = begin("t_c");
+  third.end({ kind: "final", text: "Hello." });
+  assert.deepEqual(await take("t_c"), []);
+  assert.deepEqual(await take("t_a"), ["late.txt", "secret-of-a.pdf"]);
+  // A turn that fails will ask for nothing: it holds nobody up.
+  begin("t_d").end({ kind: "failed", code: "agent-error", message: "", retryable: false });
+  put("after.txt");
+  begin("t_e").end({ kind: "final", text: "" });
+  assert.deepEqual(await take("t_e"), ["after.txt"]);
+  rmSync(join(home, "outbox"), { recursive: true });
 });
 
 test("the outbox is taken once per turn, plain files only, and forgotten", async () => {
