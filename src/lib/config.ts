@@ -7,6 +7,7 @@ import { z } from "zod";
 import { type ConfigSource, readYaml } from "./config-file.ts";
 import { Fault } from "./errors.ts";
 import { isPrincipalId, isSandboxName } from "./ids.ts";
+import { RUNNING_TURNS } from "./limits.ts";
 
 const SandboxName = z.string().refine(isSandboxName, "expected lower-case letters, digits and hyphens");
 const HttpUrl = z.url({ protocol: /^https?$/, error: "expected an http or https URL" });
@@ -93,7 +94,7 @@ const Config = z.strictObject({
     .strictObject({
       messagesPerMinute: z.number().int().min(1).max(10_000).default(30),
       /** Turns that run at once, in all chats of one person or group together. */
-      runningTurns: z.number().int().min(1).max(64).default(2),
+      runningTurns: z.number().int().min(1).max(64).default(RUNNING_TURNS),
     })
     .prefault({}),
   /** Files in chats. A cap counts for each file; a message or an answer may have 10. */

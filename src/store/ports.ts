@@ -71,7 +71,7 @@ export type ClaimResult =
   | { kind: "recover"; turn: TurnRecord }
   /** A live lease of another owner. */
   | { kind: "busy"; leaseUntil: number }
-  /** The principal has MAX_RUNNING turns; woken when one ends (sweeper). */
+  /** The principal has RUNNING_TURNS turns; woken when one ends (sweeper). */
   | { kind: "wait"; reason: "principal" }
   | { kind: "empty" };
 
@@ -117,7 +117,7 @@ export interface TurnPort {
     outcome: "answered" | "failed" | "interrupted" | "cancelled",
     body: AnswerBody,
   ): Promise<{ more: boolean } | undefined>;
-  /** Says how many turns of a principal may run at once; MAX_RUNNING by default. */
+  /** Says how many turns of a principal may run at once; RUNNING_TURNS by default. */
   limitRunning(most: (principal: string) => number): void;
   /** Publishes a draft; never stored, never awaited for long, errors swallowed and counted. */
   draft(message: DraftMessage & { bridge: string }): void;

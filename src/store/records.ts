@@ -17,8 +17,6 @@ export const TurnId = z.string().regex(/^t_[a-z0-9]{20}$/);
 export const MAX_TEXT_BYTES = 64 * 1024;
 /** Messages that may wait in one conversation; one more is answered "queue full". */
 export const MAX_WAITING = 20;
-/** Turns of one principal that may run at once. */
-export const MAX_RUNNING = 2;
 /** A turn that was started this often and still has no outcome is `failed (poison)`. */
 export const MAX_STARTS = 2;
 

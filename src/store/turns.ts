@@ -6,6 +6,7 @@ import { z } from "zod";
 import { Fault } from "../lib/errors.ts";
 import { failpoint } from "../lib/failpoints.ts";
 import { newId } from "../lib/ids.ts";
+import { RUNNING_TURNS } from "../lib/limits.ts";
 import type { Logger } from "../lib/logging.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
 import type { Call, Connection } from "./connection.ts";
@@ -14,7 +15,7 @@ import { checked, fieldsOf, parsed, toJson } from "./json.ts";
 import { channels, keys, ringChannel } from "./keys.ts";
 import { markCall, markOf, pager, unmark } from "./marks.ts";
 import type { ClaimResult, DoorbellPort, SureClaim, TurnPort } from "./ports.ts";
-import { AnswerBody, MAX_RUNNING, MAX_TEXT_BYTES, TurnRecord, TurnState } from "./records.ts";
+import { AnswerBody, MAX_TEXT_BYTES, TurnRecord, TurnState } from "./records.ts";
 
 const FINISHED_MS = 7 * 86_400_000;
 /** Turns of a conversation that can be exported. */
@@ -77,7 +78,7 @@ export function turns(
   // when this life of Redis was first seen by a worker.
   let graceKnownFor = 0;
   let graceUntil = 0;
-  let mostRunning = (_principal: string): number => MAX_RUNNING;
+  let mostRunning = (_principal: string): number => RUNNING_TURNS;
   async function grace(): Promise<number> {
     const generation = connection.generation;
     if (graceKnownFor === generation && generation > 0) return graceUntil;

@@ -3,8 +3,8 @@
  */
 import { availableParallelism, totalmem } from "node:os";
 import { z } from "zod";
+import { RUNNING_TURNS } from "../lib/limits.ts";
 import { AgentSpec, Limits } from "../sandbox/index.ts";
-import { MAX_RUNNING } from "../store/index.ts";
 
 /** Memory that a warm agent is counted with (reference: about 1 GB after its start). */
 const WARM_AGENT_BYTES = 1.1 * 1024 ** 3;
@@ -14,7 +14,7 @@ export const WorkerConfig = z.strictObject({
   /** Turns that run at once on this host. */
   concurrency: z.number().int().min(1).default(32),
   /** Turns of one principal that run at once, where its profile doesn't say otherwise. */
-  runningTurns: z.number().int().min(1).max(64).default(MAX_RUNNING),
+  runningTurns: z.number().int().min(1).max(64).default(RUNNING_TURNS),
   /** Turns that may be held while their agents wake. */
   maxClaimed: z.number().int().min(1).default(256),
   /** Agents that may be in memory at once; the longest idle one makes room. */

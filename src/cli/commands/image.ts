@@ -1,6 +1,5 @@
 /** `nemoclaw image`: the image that Docker's sandboxes are made of. Uses Docker with the operator's own rights. */
 import { Command, Option } from "commander";
-import { agentImage, buildAgentImage } from "../../sandbox/index.ts";
 import { say } from "../io.ts";
 
 interface ImageOptions {
@@ -16,7 +15,7 @@ export function imageCommand(): Command {
   command
     .command("name")
     .description("print the image's name: agent image and Node's version")
-    .action(() => console.log(agentImage()));
+    .action(async () => console.log((await import("../../sandbox/index.ts")).agentImage()));
   command
     .command("build")
     .description("assemble the image from this machine's Debian packages; nothing is downloaded")
@@ -29,6 +28,7 @@ export function imageCommand(): Command {
     )
     .option("--json", "as one JSON object")
     .action(async ({ socket, json }: ImageOptions) => {
+      const { agentImage, buildAgentImage } = await import("../../sandbox/index.ts");
       const { NEMOCLAW_DOCKER_SOCKET, DOCKER_HOST, NEMOCLAW_DOCKER_IMAGE } = process.env;
       const name = NEMOCLAW_DOCKER_IMAGE || agentImage();
       const began = performance.now();

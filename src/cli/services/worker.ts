@@ -20,7 +20,7 @@ export const startWorker: StartService = async (settings, logger) => {
   takeModel(settings.config.inference);
   const store = await openServiceStore(settings, "worker", logger);
   const launcher = new LauncherClient({ socket: paths.launcher.workerSocket });
-  const worker = runWorker({
+  const worker = await runWorker({
     paths,
     config,
     store,

@@ -81,7 +81,7 @@ export class Harness {
     await store.ready();
     const launcher = new LauncherClient({ socket: this.paths.launcher.workerSocket });
     this.#clients.push(launcher);
-    const worker = runWorker({
+    const worker = await runWorker({
       paths: this.paths,
       config: WorkerConfig.parse({ coldStarts: 8, ...config }),
       store,

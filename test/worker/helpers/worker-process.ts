@@ -17,7 +17,7 @@ const store = openStore({
 });
 await store.ready();
 const launcher = new LauncherClient({ socket: paths.launcher.workerSocket });
-const worker = runWorker({
+const worker = await runWorker({
   paths,
   config: WorkerConfig.parse({ coldStarts: 8 }),
   store,
