@@ -5,7 +5,7 @@
  * killed worker leaves behind. Must never let an error of BullMQ's own loops reach the process.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Job, Queue, Worker } from "bullmq";
+import type { Job, Queue } from "bullmq";
 import { Redis } from "ioredis";
 import type { Logger } from "../lib/logging.ts";
 import { type Connection, redisFault } from "./connection.ts";
@@ -18,26 +18,33 @@ const QUEUE = "turns";
 /** How long BullMQ may take for anything that we wait for. */
 const BULLMQ_MS = 1_500;
 
+/** BullMQ is large: a service loads it this long after its start, a command that is over by then never. Milliseconds. */
+const LOAD_MS = 500;
+
 /** The doorbell of a host. */
 export function doorbell(
   connection: Connection,
   host: string,
   logger: Logger,
 ): DoorbellPort & { close(): Promise<void> } {
-  let queue: Queue | undefined;
+  const bullmq = () => import("bullmq");
+  setTimeout(() => void bullmq(), LOAD_MS).unref();
+  let queue: Promise<Queue> | undefined;
   const open = new Set<() => Promise<void>>();
 
-  function theQueue(): Queue {
-    if (queue) return queue;
-    queue = new Queue(QUEUE, {
-      connection: connection.redis,
-      prefix: doorbellPrefix(host),
-      skipVersionCheck: true,
-      skipMetasUpdate: true,
-      streams: { events: { maxLen: 100 } },
-      defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
+  function theQueue(): Promise<Queue> {
+    queue ??= bullmq().then(({ Queue }) => {
+      const made = new Queue(QUEUE, {
+        connection: connection.redis,
+        prefix: doorbellPrefix(host),
+        skipVersionCheck: true,
+        skipMetasUpdate: true,
+        streams: { events: { maxLen: 100 } },
+        defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
+      });
+      made.on("error", (err) => logger.debug({ err }, "doorbell queue"));
+      return made;
     });
-    queue.on("error", (err) => logger.debug({ err }, "doorbell queue"));
     return queue;
   }
 
@@ -46,7 +53,10 @@ export function doorbell(
       const once = { deduplication: { id: conversation, keepLastIfActive: true } };
       // BullMQ waits for a connection as long as it takes; nobody who rings may.
       const job = await connection.command(() =>
-        within(BULLMQ_MS, theQueue().add("ring", { conversation }, once)),
+        within(
+          BULLMQ_MS,
+          theQueue().then((q) => q.add("ring", { conversation }, once)),
+        ),
       );
       if (!job) throw redisFault(new Error("BullMQ took no job in time"), true);
     },
@@ -70,6 +80,7 @@ export function doorbell(
         jobs += 1;
         await calls.ring(String(job.data.conversation));
       };
+      const { Worker } = await bullmq();
       const worker = new Worker(QUEUE, take, {
         connection: client,
         prefix: doorbellPrefix(host),
@@ -111,13 +122,19 @@ export function doorbell(
     },
 
     async depth() {
-      const waiting = await connection.command(() => theQueue().getJobCounts("waiting", "active"));
+      const waiting = await connection.command(async () =>
+        (await theQueue()).getJobCounts("waiting", "active"),
+      );
       return (waiting["waiting"] ?? 0) + (waiting["active"] ?? 0);
     },
 
     async close() {
       for (const close of [...open]) await close();
-      if (queue) await within(BULLMQ_MS, queue.close());
+      if (queue)
+        await within(
+          BULLMQ_MS,
+          queue.then((q) => q.close()),
+        );
     },
   };
 }
