@@ -1,7 +1,7 @@
 /** The processes one by one, as compose and systemd run them: each its own user, no supervisor; a question is answered. */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { consoleClient } from "../../src/bridges/console/index.ts";
@@ -72,6 +72,26 @@ describe("processes alone", () => {
         /nemoclaw service prepare/.test(error.stderr) &&
         error.status === 1,
     );
+  });
+
+  test("the login of the operator's own Redis is each process's secret, not a setting", async () => {
+    const other = await furnishedHome();
+    try {
+      const paths = pathsOf(other);
+      execFileSync(process.execPath, [PROGRAM, "service", "prepare"], {
+        env: { ...env(), NEMOCLAW_HOME: other, REDIS_URL: "redis://nemo:hunter2secret@127.0.0.1:1/0" },
+        stdio: "pipe",
+      });
+      const file = join(other, "run/service.json");
+      for (const each of [file, paths.redisAccess])
+        assert.doesNotMatch(readFileSync(each, "utf8"), /hunter2secret/, each);
+      const { redis } = JSON.parse(readFileSync(file, "utf8")) as { redis: object };
+      assert.deepEqual(redis, { url: "redis://127.0.0.1:1/0", username: "nemo" });
+      assert.equal(readFileSync(join(paths.secrets("worker"), "redis-password"), "utf8"), "hunter2secret");
+      assert.equal(statSync(file).mode & 0o777, 0o640);
+    } finally {
+      rmSync(other, { recursive: true, force: true });
+    }
   });
 
   test("prepared, each serves as its own user, and a question is answered", async () => {

@@ -3,7 +3,7 @@
  * settings file as root; each process then runs as its own user and reads what is its own. No supervisor, no lock on the
  * home: what must be single holds a lock or a lease of its own.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "../../lib/errors.ts";
 import { createLogger } from "../../lib/logging.ts";
@@ -14,7 +14,7 @@ import { serve } from "../serve.ts";
 import { openInstallation } from "../supervisor/installation.ts";
 import { REDIS_PASSWORD, type ServiceSettings } from "../supervisor/messages.ts";
 import { openOperatorStore, syncProfiles } from "../supervisor/profiles.ts";
-import { prepareLogins } from "../supervisor/redis.ts";
+import { handedOn, prepareLogins, storeLogin } from "../supervisor/redis.ts";
 import { readSecret, writeSecret } from "../supervisor/secrets.ts";
 import { SERVICES, type ServiceName } from "../supervisor/users.ts";
 
@@ -33,19 +33,24 @@ export async function prepareHome(home: string, say: (line: string) => void): Pr
     const logger = createLogger({ process: "prepare", level: config.log.level });
     const node = process.execPath;
     const { dir, digest } = await ensureRuntime({ blueprint, paths, node, onProgress: say, logger });
-    const redis = config.redis.url === undefined ? {} : { url: config.redis.url };
+    const redis = config.redis.url === undefined ? {} : storeLogin(installation, config.redis.url);
     const prepared: Prepared = {
       home,
       hostId,
-      config,
+      config: handedOn(config),
       redis,
       users,
       solo: false,
       alone: true,
       runtime: { node, dir, digest },
     };
-    writeFileSync(settingsFile(paths), JSON.stringify(prepared), { mode: 0o644 });
-    writeFileSync(paths.redisAccess, JSON.stringify(redis), { mode: 0o600 });
+    // The services' own group reads it, nobody else.
+    writeSecret(settingsFile(paths), JSON.stringify(prepared), {
+      uid: users.launcher.uid,
+      gid: users.worker.gid,
+    });
+    chmodSync(settingsFile(paths), 0o640);
+    writeSecret(paths.redisAccess, JSON.stringify(redis), users.launcher);
     say(`✓ ${home} is prepared`);
   } finally {
     lock.release();

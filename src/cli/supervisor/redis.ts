@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Config } from "../../lib/config.ts";
 import type { Logger } from "../../lib/logging.ts";
 import {
   aclFile,
@@ -15,7 +16,7 @@ import {
 } from "../../store/index.ts";
 import type { Installation } from "./installation.ts";
 import { REDIS_PASSWORD, type RedisAccess } from "./messages.ts";
-import { ensurePassword, writeSecret } from "./secrets.ts";
+import { ensurePassword, readSecret, writeSecret } from "./secrets.ts";
 import { startTimeOf } from "./survivors.ts";
 import type { Owner } from "./users.ts";
 
@@ -153,10 +154,13 @@ class KeptRedis implements ServiceRedis {
   }
 }
 
-async function useExternal(installation: Installation, text: string, logger: Logger): Promise<ServiceRedis> {
-  const { paths, users, hostId, config } = installation;
+/** The operator's server: its login goes into each process's own folder; what is left may be told to everybody. */
+export function storeLogin(
+  { paths, users }: Pick<Installation, "paths" | "users">,
+  text: string,
+): RedisAccess {
   const url = new URL(text);
-  const username = decodeURIComponent(url.username) || undefined;
+  const username = decodeURIComponent(url.username) || "default";
   const password = decodeURIComponent(url.password) || undefined;
   if (password !== undefined) {
     for (const { process, owner } of LOGINS) {
@@ -164,16 +168,34 @@ async function useExternal(installation: Installation, text: string, logger: Log
       writeSecret(join(paths.secrets(process), REDIS_PASSWORD), password, users[owner]);
     }
   }
+  return { url: withoutLogin(text), ...(password === undefined ? {} : { username }) };
+}
+
+function withoutLogin(text: string): string {
+  const url = new URL(text);
   url.username = "";
   url.password = "";
-  const access = { url: url.href, ...(password === undefined ? {} : { username: username ?? "default" }) };
-  const login = password === undefined ? {} : { username: username ?? "default", password };
-  const store = openStore({ url: url.href, ...login, name: "supervisor", hostId, logger });
+  return url.href;
+}
+
+/** Settings as a process is told them: the login of the operator's Redis is a file of its own, or not its business. */
+export function handedOn(config: Config): Config {
+  const { url, ...rest } = config.redis;
+  return { ...config, redis: { ...rest, ...(url === undefined ? {} : { url: withoutLogin(url) }) } };
+}
+
+async function useExternal(installation: Installation, text: string, logger: Logger): Promise<ServiceRedis> {
+  const { hostId, config, paths } = installation;
+  const access = storeLogin(installation, text);
+  const { url = "", username } = access;
+  const password = username && readSecret(join(paths.secrets("supervisor"), REDIS_PASSWORD));
+  const login = username && password ? { username, password } : {};
+  const store = openStore({ url, ...login, name: "supervisor", hostId, logger });
   try {
     await store.ready();
     await store.prepare(config.redis.durability === "asserted");
   } finally {
     await store.close();
   }
-  return { access, where: url.host, pid: 0, adopted: true, stop: async () => {} };
+  return { access, where: new URL(url).host, pid: 0, adopted: true, stop: async () => {} };
 }

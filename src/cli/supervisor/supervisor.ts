@@ -17,7 +17,7 @@ import { type ReloadReport, type ServiceStatus, serveControl } from "./control.t
 import type { Installation, Settings } from "./installation.ts";
 import { LogFile } from "./log.ts";
 import { openOperatorStore, syncProfiles } from "./profiles.ts";
-import { type ServiceRedis, startRedis } from "./redis.ts";
+import { handedOn, type ServiceRedis, startRedis } from "./redis.ts";
 import { EFFECTS, planReload } from "./reload.ts";
 import { Sandboxes } from "./sandboxes.ts";
 import { isBot } from "./secrets.ts";
@@ -205,7 +205,7 @@ export class Supervisor {
         name,
         home: paths.home,
         hostId,
-        config,
+        config: handedOn(config),
         redis: this.#redis!.access,
         users,
         solo: this.#sandboxes.solo(config.sandbox.protections),
@@ -268,8 +268,10 @@ export class Supervisor {
         await this.#startChild(this.#children.get(name)!);
       } else if (child && restart.includes(name)) {
         const { limitMs } = DRAIN_ORDER.find(({ names }) => names.includes(name))!;
-        await child.restart(config, limitMs).catch((error: unknown) => troubles.push(describeError(error)));
-      } else child?.reconfigure(config);
+        await child
+          .restart(handedOn(config), limitMs)
+          .catch((error: unknown) => troubles.push(describeError(error)));
+      } else child?.reconfigure(handedOn(config));
     }
     await applyPending(this.#installation.paths, this.#logger);
     return { changed, restarted: restart, waits, troubles };
