@@ -31,12 +31,16 @@ export interface ReceptionMessage {
 
 /** A stranger who writes again within this gets no further answer: each one costs others time. */
 const QUIET_MS = 30_000;
+/** Strangers who guess claim codes, remembered at once. */
+const MOST_GUESSERS = 1_000;
 
 const COMMAND = /^\/(start|claim|link|unlink|whoami)(?:@([A-Za-z0-9_]{3,64}))?(?:\s+([\s\S]*))?$/i;
 
 /** See the module's header. */
 export class Reception {
   readonly #deps: ReceptionDeps;
+  /** Strangers who guessed too often → when they are looked at again. */
+  readonly #guessers = new Map<string, number>();
 
   constructor(deps: ReceptionDeps) {
     this.#deps = deps;
@@ -88,14 +92,26 @@ export class Reception {
   }
 
   /** Hands a wish in and says what became of it. */
-  async #tell(message: ReceptionMessage, wish: NewWish, more: Record<string, string> = {}): Promise<void> {
+  async #tell(
+    message: ReceptionMessage,
+    wish: NewWish,
+    more: Record<string, string> = {},
+  ): Promise<{ kind: string }> {
     const { kind, params } = await this.#deps.wishes.hand(wish);
     if (kind !== "quiet") await this.#deps.reply(message.deliver, `access.${kind}`, { ...params, ...more });
+    return { kind };
   }
 
   async #claim(message: ReceptionMessage, code: string): Promise<boolean> {
-    if (message.place.kind !== "private") return false;
-    await this.#tell(message, { ...this.#from(message), kind: "claim", code, deliver: message.deliver });
+    const { id } = message.sender;
+    if (message.place.kind !== "private" || (this.#guessers.get(id) ?? 0) > performance.now()) return false;
+    const wish = { ...this.#from(message), kind: "claim" as const, code, deliver: message.deliver };
+    const { kind } = await this.#tell(message, wish);
+    if (kind !== "too-many-tries") return true;
+    this.#guessers.delete(id);
+    this.#guessers.set(id, performance.now() + QUIET_MS);
+    const [oldest] = this.#guessers.keys();
+    if (this.#guessers.size > MOST_GUESSERS && oldest !== undefined) this.#guessers.delete(oldest);
     return true;
   }
 
@@ -105,11 +121,8 @@ export class Reception {
     if (typed === "") {
       const shown = newCode("link");
       const code = hashOfCode("link", shown) ?? "";
-      return await this.#tell(
-        message,
-        { ...this.#from(message), kind: "link", code, deliver },
-        { code: shown },
-      );
+      await this.#tell(message, { ...this.#from(message), kind: "link", code, deliver }, { code: shown });
+      return;
     }
     // What can't be a code is a wrong one all the same: it counts as a try.
     const code = hashOfCode("link", typed) ?? "0".repeat(64);
