@@ -19,6 +19,10 @@ export interface NoteDeps {
   logger: Logger;
 }
 
+/** A note that may have arrived or not is sent again so often, so far apart: twice is better than never. */
+const MOST_TRIES = 3;
+const UNSURE_MS = 5_000;
+
 /** See the module's header. */
 export class NoteBoard {
   readonly #deps: NoteDeps;
@@ -27,6 +31,8 @@ export class NoteBoard {
   #showing: Promise<void> | undefined;
   #again = false;
   #pausedUntil = 0;
+  /** Note → tries of which nobody knows what became. */
+  readonly #unsure = new Map<string, number>();
 
   constructor(deps: NoteDeps) {
     this.#deps = deps;
@@ -66,6 +72,13 @@ export class NoteBoard {
       const outcome = await this.#show(note);
       if (outcome.kind === "not-applied") {
         this.#pausedUntil = performance.now() + outcome.retryAfterMs;
+        return;
+      }
+      const tries = (this.#unsure.get(note.noteId) ?? 0) + 1;
+      this.#unsure.delete(note.noteId);
+      if (outcome.kind === "unknown" && tries < MOST_TRIES) {
+        this.#unsure.set(note.noteId, tries);
+        this.#pausedUntil = performance.now() + UNSURE_MS;
         return;
       }
       if (outcome.kind !== "ok")
