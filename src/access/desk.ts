@@ -4,7 +4,14 @@
  */
 import { Fault } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
-import type { AccessStorePort, Identity, ProfilePort, Wish, WishOutcome } from "../store/index.ts";
+import type {
+  AccessStorePort,
+  Identity,
+  OutgoingNote,
+  ProfilePort,
+  Wish,
+  WishOutcome,
+} from "../store/index.ts";
 import { derive } from "./derive.ts";
 import { Draft } from "./draft.ts";
 import { added, moveGroup, openChannel, pressGroup } from "./groups.ts";
@@ -29,6 +36,8 @@ const MOST_RETRIES = 20;
 export class AccessDesk {
   readonly #deps: DeskDeps;
   #last: Promise<unknown> = Promise.resolve();
+  /** Notes of a decision are still to be handed out. */
+  #unsaid = false;
 
   constructor(deps: DeskDeps) {
     this.#deps = deps;
@@ -85,11 +94,27 @@ export class AccessDesk {
       derive(draft);
       const changes = draft.changes();
       if (changes.length > 0 && (await store.commit(book.rev, changes)) === undefined) continue;
-      for (const { bridge, note } of draft.notes) await store.note(bridge, { v: 1, ...note });
+      await this.#handOut(draft.outgoing.entries());
       for (const { principal, after } of draft.named) await this.#name(principal, after);
       return result;
     }
     throw new Fault({ code: "access-busy", message: "too many decisions at once", retryable: true });
+  }
+
+  /** What can't be handed out now, or was left by a crash, goes with the next decision: it is in the book. */
+  async #handOut(notes: readonly (readonly [string, OutgoingNote])[]): Promise<void> {
+    this.#unsaid = notes.length > 0;
+    try {
+      for (const [key, note] of notes) await this.#deps.store.note(key, note);
+      this.#unsaid = false;
+    } catch (err) {
+      this.#deps.logger.warn({ err }, "notes not handed out yet");
+    }
+  }
+
+  /** Hands out what could not be before. */
+  async sayUnsaid(): Promise<void> {
+    if (this.#unsaid) await this.decide(() => undefined);
   }
 
   /** Gives a sandbox its first name. */

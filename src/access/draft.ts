@@ -11,6 +11,7 @@ import type {
   CodeRecord,
   Group,
   LinkRequest,
+  OutgoingNote,
   Person,
   PrincipalAccess,
   Tries,
@@ -57,12 +58,6 @@ export class DraftTable<T> {
   }
 }
 
-/** A note on its way to a bridge. */
-export interface OutgoingNote {
-  bridge: string;
-  note: Omit<AccessNote, "v">;
-}
-
 /** See the module's header. */
 export class Draft {
   readonly now: number;
@@ -76,7 +71,7 @@ export class Draft {
   readonly codes: DraftTable<CodeRecord>;
   readonly tries: DraftTable<Tries>;
   readonly shut: DraftTable<number>;
-  readonly notes: OutgoingNote[] = [];
+  readonly outgoing: DraftTable<OutgoingNote>;
   /** Sandboxes that should have a name, and after whom. */
   readonly named: { principal: string; after: string }[] = [];
 
@@ -91,12 +86,13 @@ export class Draft {
     this.codes = new DraftTable(book.codes);
     this.tries = new DraftTable(book.tries);
     this.shut = new DraftTable(book.shut);
+    this.outgoing = new DraftTable(book.outgoing);
   }
 
   /** Everything to be written. */
   changes(): AccessChange[] {
-    const { people, groups, principals, links, chats, codes, tries, shut } = this;
-    const tables = { people, groups, principals, links, chats, codes, tries, shut };
+    const { people, groups, principals, links, chats, codes, tries, shut, outgoing } = this;
+    const tables = { people, groups, principals, links, chats, codes, tries, shut, outgoing };
     return Object.entries(tables).flatMap(([name, table]) => table.changes(name as AccessTable));
   }
 
@@ -107,8 +103,8 @@ export class Draft {
   ): void {
     if (!chat) return;
     const { replyTo: _, ...deliver } = chat.deliver;
-    const full = { params: {}, buttons: [], ...note, deliver };
-    this.notes.push({ bridge: chat.bridge, note: full });
+    const full = { v: 1, params: {}, buttons: [], ...note, deliver };
+    this.outgoing.set(`${chat.bridge}/${note.noteId}`, { v: 1, bridge: chat.bridge, note: full });
   }
 
   /** Says it in every admin's chat. */

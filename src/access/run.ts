@@ -47,7 +47,10 @@ export async function runAccess(options: AccessOptions): Promise<RunningAccess> 
   const off = await store.accessBook.onWishes((platform) => {
     if (PLATFORMS.some((known) => known === platform)) take(platform);
   });
-  const look = () => PLATFORMS.forEach(take);
+  const look = () => {
+    PLATFORMS.forEach(take);
+    desk.sayUnsaid().catch(() => {}); // the next look will
+  };
   look();
   const timer = setInterval(look, TIMEOUTS.sweep);
   const admin: AdminServer = await serveAdmin(socketPath, accessMethods(desk, store.profiles), logger);

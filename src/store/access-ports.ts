@@ -10,6 +10,7 @@ import type {
   Identity,
   LinkRequest,
   NoteMessage,
+  OutgoingNote,
   Person,
   PlaceId,
   PrincipalAccess,
@@ -33,6 +34,8 @@ export interface AccessBook {
   tries: ReadonlyMap<Identity, Tries>;
   /** Principal → since when. */
   shut: ReadonlyMap<string, number>;
+  /** Notes that aren't their bridge's yet. */
+  outgoing: ReadonlyMap<string, OutgoingNote>;
 }
 
 /** Tables of the book that are maps of records. */
@@ -58,8 +61,8 @@ export interface AccessStorePort {
    */
   takeWishes(platform: string, handle: (wish: Wish) => Promise<WishOutcome>): Promise<void>;
   onWishes(listener: (platform: string) => void): Promise<() => Promise<void>>;
-  /** Hands a note to its bridge; the same id replaces. */
-  note(bridge: string, note: AccessNote): Promise<void>;
+  /** Hands the note `key` of the book's outgoing ones to its bridge; the same id replaces. */
+  note(key: string, outgoing: OutgoingNote): Promise<void>;
   noteMessage(bridge: string, noteId: string): Promise<NoteMessage | undefined>;
 }
 

@@ -176,6 +176,10 @@ export const AccessNote = z.object({
 });
 export type AccessNote = z.infer<typeof AccessNote>;
 
+/** A note that is decided but may not be its bridge's yet: written with the decision that it tells of. */
+export const OutgoingNote = z.looseObject({ v: z.number(), bridge: BridgeId, note: AccessNote });
+export type OutgoingNote = z.infer<typeof OutgoingNote>;
+
 /** The message that a note became. */
 export const NoteMessage = z.looseObject({
   v: z.number(),

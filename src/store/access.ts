@@ -18,6 +18,7 @@ import {
   Group,
   LinkRequest,
   NoteMessage,
+  OutgoingNote,
   Person,
   PrincipalAccess,
   Tries,
@@ -47,6 +48,7 @@ const TABLES: Record<AccessTable, [number, string, z.ZodType]> = {
   chats: [1, "chat:", ChatAddress],
   codes: [2, "code:", CodeRecord],
   tries: [2, "tries:", Tries],
+  outgoing: [2, "note:", OutgoingNote],
   shut: [3, "", z.number()],
 };
 
@@ -92,6 +94,7 @@ export function accessBook(connection: Connection): AccessStorePort {
         chats: tableOf("chats", fields),
         codes: tableOf("codes", codes),
         tries: tableOf("tries", codes),
+        outgoing: tableOf("outgoing", codes),
         shut: tableOf("shut", shut),
       } satisfies AccessBook;
     },
@@ -120,10 +123,11 @@ export function accessBook(connection: Connection): AccessStorePort {
 
     onWishes: (listener) => connection.subscribe(channels.wishes, listener),
 
-    async note(bridge, note) {
+    async note(key, { bridge, note }) {
       const json = toJson(checked(AccessNote, note, "note"));
       await connection.command((r) => r.hset(keys.bridge.notes(bridge), note.noteId, json));
       connection.publish(channels.notes(bridge), note.noteId);
+      await connection.command((r) => r.hdel(k.codes, TABLES.outgoing[1] + key));
     },
 
     noteMessage: (bridge, noteId) => noteMessage(connection, bridge, noteId),

@@ -1,8 +1,8 @@
 /** A book in memory, for decisions: each takes effect as the desk would write it. */
 import { derive } from "../../src/access/derive.ts";
-import { Draft, type OutgoingNote } from "../../src/access/draft.ts";
+import { Draft } from "../../src/access/draft.ts";
 import { hashOfCode } from "../../src/lib/codes.ts";
-import type { AccessBook, Wish } from "../../src/store/index.ts";
+import type { AccessBook, OutgoingNote, Wish } from "../../src/store/index.ts";
 
 type Wishes = {
   [K in Wish["kind"]]: Omit<Extract<Wish, { kind: K }>, "v" | "wishId" | "bridge" | "name" | "kind">;
@@ -13,7 +13,7 @@ export class TestBook {
   book: AccessBook = {
     ...{ rev: 0, now: 1_000_000 },
     ...{ people: new Map(), groups: new Map(), principals: new Map(), links: new Map(), chats: new Map() },
-    ...{ codes: new Map(), tries: new Map(), shut: new Map() },
+    ...{ codes: new Map(), tries: new Map(), shut: new Map(), outgoing: new Map() },
   };
   /** Everything that was said, oldest first. */
   notes: OutgoingNote[] = [];
@@ -31,8 +31,8 @@ export class TestBook {
       else map.set(key, value);
       (next as Record<string, unknown>)[table] = map;
     }
-    this.book = next;
-    this.notes.push(...draft.notes);
+    this.book = { ...next, outgoing: new Map() };
+    this.notes.push(...draft.outgoing.values());
     return result;
   }
 

@@ -1,8 +1,42 @@
-/** Wishes in Redis: a bridge speaks for its own platform's people and places only. */
+/** Wishes in Redis: a bridge speaks for its own platform's people and places only. Notes: none is lost by a crash. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { AccessDesk } from "../../src/access/desk.ts";
+import { claim, newClaim } from "../../src/access/pairing.ts";
 import type { NewWish } from "../../src/store/index.ts";
-import { startTestRedis } from "../helpers/redis.ts";
+import { from, hash, wish } from "../access/book.ts";
+import { silent, startTestRedis } from "../helpers/redis.ts";
+
+test("what a decision says is said by the next life when this one dies right after it", async () => {
+  const redis = await startTestRedis();
+  const access = redis.store("access");
+  const telegram = redis.store("bridge-telegram");
+  try {
+    const code = hash("claim", "aaaa-aaaa-aaaa-aaaa");
+    const deps = { store: access.accessBook, profiles: access.profiles, logger: silent };
+    const dying = { ...access.accessBook, note: () => Promise.reject(new Error("killed")) };
+    const first = new AccessDesk({ ...deps, store: dying });
+    await first.decide((draft) => newClaim(draft, code));
+    await first.decide((draft) => claim(draft, wish("claim", { ...from("telegram:1"), code })));
+    const asked = await first.wish(
+      wish("added", { by: "telegram:1", place: "telegram:-5", title: "Team", guild: false }),
+    );
+    assert.equal(asked.kind, "group-asked", "the decision itself took effect, and isn't made twice");
+    const notes = () => telegram.accessWishes("telegram.42").notes();
+    assert.deepEqual(await notes(), []);
+    await new AccessDesk(deps).begin([]);
+    const [note, ...more] = await notes();
+    assert.deepEqual([note?.code, note?.deliver.chat, more.length], ["access.ask-group", "1", 0]);
+    assert.equal((await access.accessBook.load()).outgoing.size, 0);
+    await telegram.accessWishes("telegram.42").shown(note!.noteId, undefined);
+    await new AccessDesk(deps).begin([]);
+    assert.deepEqual(await notes(), [], "and once");
+  } finally {
+    await access.close();
+    await telegram.close();
+    await redis.stop();
+  }
+});
 
 test("a wish about another platform's people or places reaches nobody", async () => {
   const redis = await startTestRedis();

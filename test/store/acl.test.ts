@@ -135,7 +135,7 @@ test("the ports of gateway, access, operator and supervisor work, without one re
   assert.equal(await access.accessBook.commit(rev, [{ table: "shut", key: principal(), value: 5 }]), rev + 1);
   assert.equal(await access.accessBook.commit(rev, []), undefined, "an old revision writes nothing");
   const note = { v: 1, noteId: "n", deliver: { chat: "1" }, code: "x", params: {}, buttons: [] };
-  await access.accessBook.note("telegram.42", note);
+  await access.accessBook.note("telegram.42/n", { v: 1, bridge: "telegram.42", note });
   assert.equal((await telegram.accessWishes("telegram.42").notes()).length, 1);
   const message = { v: 1, conversation: "telegram.42.1", message: "7" };
   await telegram.accessWishes("telegram.42").shown("n", message);
