@@ -24,6 +24,8 @@ export const TIMEOUTS = {
   homeWatch: 30_000,
   /** Control socket: command to its ack; progress comes as events. */
   controlAck: 5_000,
+  /** All files of one answer are fetched from the sandbox within this; what isn't there then is left out. */
+  collectFiles: 180_000,
   /** A guest that breaks the protocol finds no socket for this long. */
   controlBan: 5_000,
   /** A guest that runs but doesn't dial is stopped after this. */

@@ -7,6 +7,7 @@ import type { Logger } from "../lib/logging.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
 import type { CommandDecision, TurnEvent } from "../sandbox/index.ts";
 import type { ApprovalPort, ApprovalState, CommandAskPort } from "../store/index.ts";
+import { TokenBucket } from "./control/bucket.ts";
 
 /** What it needs. */
 export interface CommandAsksDeps {
@@ -23,6 +24,8 @@ export interface CommandAsksDeps {
 const LOOK_MS = 300;
 /** Questions of one turn that may wait at once. */
 const MOST = 5;
+/** Questions of one turn in all: each is a card in a chat, also when the agent takes it back at once. */
+const PACE = { perSecond: 1 / 6, burst: 10 };
 
 const DECISIONS: Partial<Record<ApprovalState, CommandDecision>> = {
   "allowed-once": "allow-once",
@@ -34,6 +37,7 @@ export class CommandAsks {
   readonly #deps: CommandAsksDeps;
   /** By OpenClaw's id. */
   readonly #waiting = new Map<string, { approvalId: string; timer: NodeJS.Timeout; until: number }>();
+  readonly #pace = new TokenBucket(PACE, performance.now());
   #closed = false;
 
   constructor(deps: CommandAsksDeps) {
@@ -59,7 +63,11 @@ export class CommandAsks {
   async #ask({ ask, command, cwd, always }: Extract<TurnEvent, { kind: "ask" }>): Promise<void> {
     const { store, principal, turnId, log } = this.#deps;
     if (this.#closed || this.#waiting.has(ask)) return;
-    if (this.#waiting.size >= MOST) return this.#say(ask, "deny");
+    if (this.#waiting.size >= MOST || this.#pace.waitFor(1, performance.now()) > 0) {
+      this.#deps.answer(ask, "deny").catch(() => {}); // not a line of the log each
+      return;
+    }
+    this.#pace.take(1);
     const approvalId = derivedId("a", turnId, ask);
     const until = performance.now() + TIMEOUTS.decide;
     this.#waiting.set(ask, { approvalId, until, timer: this.#lookLater(ask) });

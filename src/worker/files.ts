@@ -80,10 +80,20 @@ export async function* filePieces(
   }
 }
 
-/** The bytes of a file, as they come; one of more than `maxBytes` is a Fault `file-too-large`. */
-export async function* fileBytes(agent: PieceGiver, path: string, maxBytes: number): AsyncGenerator<Buffer> {
+/**
+ * The bytes of a file, as they come; one of more than `maxBytes` is a Fault `file-too-large`, one that isn't whole at
+ * `until` (performance.now) a Fault `file-late`.
+ */
+export async function* fileBytes(
+  agent: PieceGiver,
+  path: string,
+  maxBytes: number,
+  until: number,
+): AsyncGenerator<Buffer> {
   let size = 0;
   for await (const { data } of filePieces(agent, path)) {
+    if (performance.now() > until)
+      throw new Fault({ code: "file-late", message: `${path} took too long to be read` });
     size += data.length;
     if (size > maxBytes)
       throw new Fault({ code: "file-too-large", message: `${path} is larger than ${maxBytes} bytes` });

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { Fault } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
 import { Spool } from "../lib/spool.ts";
+import { TIMEOUTS } from "../lib/timeouts.ts";
 import {
   type AnswerBody,
   type Attachment,
@@ -42,8 +43,16 @@ export class TurnFiles {
   readonly #out: Spool;
   readonly #caps: FileCaps;
   readonly #log: Logger;
+  readonly #collectMs: number;
 
-  constructor(options: { spool: { in: string; out: string }; caps: FileCaps; log: Logger }) {
+  constructor(options: {
+    spool: { in: string; out: string };
+    caps: FileCaps;
+    log: Logger;
+    /** Default `TIMEOUTS.collectFiles`. */
+    collectMs?: number;
+  }) {
+    this.#collectMs = options.collectMs ?? TIMEOUTS.collectFiles;
     this.#in = new Spool(options.spool.in);
     this.#out = new Spool(options.spool.out);
     this.#caps = options.caps;
@@ -100,6 +109,8 @@ export class TurnFiles {
     const { text, files: named } = namedFiles(body.markdown);
     const attachments: Attachment[] = [];
     const omitted: OmittedFile[] = [];
+    // A guest that brings a byte at a time must not keep the turn, and its place among those that run, for hours.
+    const until = performance.now() + this.#collectMs;
     const fetch = async (name: string, path: string, size?: number) => {
       const plain = plainName(name);
       const omit = (why: OmittedFile["why"]) =>
@@ -107,9 +118,10 @@ export class TurnFiles {
       if (attachments.length >= MAX_ATTACHMENTS) return omit("too-many");
       if (size !== undefined && size > this.#caps.outboundBytes) return omit("too-large");
       if (path === "") return omit("missing");
+      if (performance.now() > until) return omit("failed");
       try {
         const spooled = await this.#again(() =>
-          this.#out.put(fileBytes(client, path, this.#caps.outboundBytes), {
+          this.#out.put(fileBytes(client, path, this.#caps.outboundBytes, until), {
             maxBytes: this.#caps.outboundBytes,
           }),
         );

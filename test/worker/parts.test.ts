@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, readlinkSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../../src/lib/logging.ts";
@@ -12,6 +12,7 @@ import type { TurnRecord } from "../../src/store/index.ts";
 import { AgentClient } from "../../src/worker/agent-client.ts";
 import { answerOf, endOf, wakeCode } from "../../src/worker/answer.ts";
 import { ColdGate } from "../../src/worker/cold-gate.ts";
+import { CommandAsks } from "../../src/worker/command-asks.ts";
 import { Drafts } from "../../src/worker/drafts.ts";
 import { ExecSession } from "../../src/worker/exec-session.ts";
 import { FairSlots } from "../../src/worker/fair-slots.ts";
@@ -19,6 +20,8 @@ import { WorkerConfig } from "../../src/worker/index.ts";
 import { Lease } from "../../src/worker/lease.ts";
 import { sandboxSpec } from "../../src/worker/profile-spec.ts";
 import { type AgentInput, type AgentPhase, nextAgentPhase } from "../../src/worker/sandbox-table.ts";
+import { TurnFiles } from "../../src/worker/turn-files.ts";
+import { silent } from "../helpers/redis.ts";
 
 describe("agent phases", () => {
   const TABLE: Record<AgentPhase, Partial<Record<AgentInput, AgentPhase>>> = {
@@ -173,6 +176,58 @@ describe("a guest that floods", () => {
     const before = lines.length;
     client.frame({ type: "log", level: "info", message: "later" });
     assert.equal(lines.at(-1)?.["unsaid"], 10_000 - before);
+  });
+
+  it("asks about so many commands and takes them back: few become cards, the rest hear no", async () => {
+    let [put, denied] = [0, 0];
+    const asks = new CommandAsks({
+      store: { put: async () => void put++, withdraw: async () => {}, remind() {} } as never,
+      approvals: { get: async () => undefined },
+      ...{ principal: "p", turnId: "t", log: silent },
+      answer: async (_, decision) => {
+        if (decision === "deny") denied++;
+      },
+    });
+    for (let i = 0; i < 1_000; i++) {
+      asks.event({ kind: "ask", ask: `a${i}`, command: "ls", cwd: "/", always: false });
+      asks.event({ kind: "ask-over", ask: `a${i}` });
+    }
+    asks.close(true);
+    await sleep(0);
+    assert.deepEqual([put, denied], [10, 990]);
+  });
+
+  it("brings a file a byte at a time: it is left out when the time for all files is over", async () => {
+    const dir = mkdtempSync("/tmp/tf");
+    let pieces = 0;
+    const client = {
+      sandboxId: "p",
+      takeOutbox: async () => ["slow.bin", "next.bin"].map((path) => ({ path, size: 100 })),
+      getChunk: async () => {
+        pieces++;
+        await sleep(2);
+        return { data: "eA==", eof: false, size: 100 };
+      },
+    } as unknown as AgentClient;
+    try {
+      const files = new TurnFiles({
+        ...{ spool: { in: dir, out: dir }, log: silent, collectMs: 100 },
+        caps: { inboundBytes: 1_000_000, outboundBytes: 1_000_000 },
+      });
+      const began = performance.now();
+      const body = await files.collect(client, "t", { kind: "final", markdown: "done" });
+      assert.ok(performance.now() - began < 1_000 && pieces < 100, `${pieces} pieces`);
+      assert.deepEqual(
+        body.omitted?.map(({ name, why }) => [name, why]),
+        [
+          ["slow.bin", "failed"],
+          ["next.bin", "failed"],
+        ],
+      );
+      assert.deepEqual([body.markdown, body.attachments, readdirSync(dir)], ["done", undefined, []]);
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
   });
 
   it("loses a session when it sends more output than was asked for", () => {
