@@ -30,12 +30,29 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** What to do when the system refuses. */
+const SYSTEM_HINTS: Record<string, string> = {
+  EACCES: "run this as the user who runs the service, or as root; or choose another home by NEMOCLAW_HOME",
+  EPERM: "run this as the user who runs the service, or as root; or choose another home by NEMOCLAW_HOME",
+  EROFS: "this disk can't be written: choose another place, or another home by NEMOCLAW_HOME",
+  ENOSPC: "the disk is full: df -h shows it; make room, then try again",
+  EEXIST: "a file lies where a folder is expected: choose another path, or another home by NEMOCLAW_HOME",
+  ENOTDIR: "a file lies where a folder is expected: choose another path, or another home by NEMOCLAW_HOME",
+};
+
 /** Prints a failure and returns the exit code for it. Unknown errors keep their stack: they are bugs. */
 export function report(error: unknown, program = "nemoclaw"): number {
   if (error instanceof Fault) {
     say(`${program}: ${error.message}`);
     if (error.hint) say(`  → ${error.hint}`);
     return BY_CODE[error.code] ?? EXIT.failed;
+  }
+  // The system's own refusals are no bugs, and say themselves what and where.
+  if (error instanceof Error && "syscall" in error) {
+    say(`${program}: ${error.message}`);
+    const hint = SYSTEM_HINTS[(error as NodeJS.ErrnoException).code ?? ""];
+    if (hint) say(`  → ${hint}`);
+    return EXIT.failed;
   }
   say(`${program}: ${error instanceof Error ? (error.stack ?? error.message) : describeError(error)}`);
   return EXIT.failed;

@@ -58,18 +58,21 @@ export async function serve(name: ServiceName, alone?: ServiceSettings): Promise
   process.on("SIGHUP", () => {});
   process.title = `nemoclaw ${name}`;
   let running: RunningService | undefined;
+  let begun = false;
+  const gone = () => process.exit(0); // Nothing has begun yet.
   const told = new Promise<ServiceSettings>((resolve) => {
     process.on("message", (message: ToService) => {
       if (message.type === "settings") resolve(message.settings);
       else if (message.type === "ping")
         tell({ type: "pong", n: message.n, ...(running ? { facts: running.facts } : {}) });
+      else if (message.type === "drain" && !begun) gone();
     });
   });
-  const gone = () => process.exit(0); // Nothing has begun yet.
   process.once("disconnect", gone);
   const loading = STARTERS[name]();
   loading.catch(() => {}); // Reported below, when there is a log to report to.
   const settings = alone ?? (await told);
+  begun = true;
   process.off("disconnect", gone);
   const logger = createLogger({ process: name, level: settings.config.log.level });
 

@@ -7,11 +7,15 @@ import { z } from "zod";
 import { BridgeId, ConversationId, Delivery, PrincipalId } from "./records.ts";
 
 /** A person on a platform: `telegram:1001`. */
-export const Identity = z.string().regex(/^[a-z]{2,16}:[0-9]{1,20}$/);
+export const Identity = z
+  .string()
+  .regex(/^[a-z]{2,16}:[0-9]{1,20}$/, "expected PLATFORM:NUMBER, e.g. telegram:12345678");
 export type Identity = z.infer<typeof Identity>;
 
 /** A group, channel, thread or guild on a platform: `telegram:-1001234`. */
-export const PlaceId = z.string().regex(/^[a-z]{2,16}:-?[0-9]{1,20}$/);
+export const PlaceId = z
+  .string()
+  .regex(/^[a-z]{2,16}:-?[0-9]{1,20}$/, "expected PLATFORM:NUMBER, e.g. telegram:-1001234567890");
 export type PlaceId = z.infer<typeof PlaceId>;
 
 /** What somebody may do beside chatting: decide in every group (`approver`), let others in (`admin`). */

@@ -29,14 +29,15 @@ function run(...args: string[]) {
 const status = () => askControl<ServiceStatus>(pathsOf(home).status, { op: "status" });
 
 describe("nemoclaw start --detach", () => {
-  it("that can't start: the reason, where it is, exit code 1, and nothing is left running", async () => {
+  it("that can't start: the reason, where it is, once, exit code 2, and nothing is left running", async () => {
     const file = join(home, "config.yaml");
     const good = readFileSync(file, "utf8");
     writeFileSync(file, "log: {level: loud}\n");
     const { code, err } = run("start", "--detach");
     writeFileSync(file, good);
-    assert.equal(code, 1);
-    assert.match(err, /the service did not start: .*config\.yaml:1:14: log\.level/);
+    assert.equal(code, 2);
+    assert.match(err, /^nemoclaw: the service did not start: .*config\.yaml:1:14: log\.level/m);
+    assert.equal(err.match(/log\.level/g)?.length, 1, err);
     await assert.rejects(status(), /not running/);
   });
 

@@ -177,3 +177,24 @@ describe("a growing draft", () => {
     assert.equal(growth(printed, "Bye"), "\nBye");
   });
 });
+
+describe("a process that has no settings yet", () => {
+  it("ends at once when it is told to, and when its supervisor is gone", async () => {
+    for (const how of ["drain", "disconnect"]) {
+      const program = join(import.meta.dirname, "../../src/cli/service.ts");
+      const child = spawn(process.execPath, [program, "console", "/nonexistent"], {
+        stdio: ["ignore", "inherit", "inherit", "ipc"],
+      });
+      const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve(signal ?? code)));
+      // It listens when it answers.
+      const answered = new Promise((resolve) => child.once("message", resolve));
+      child.send({ type: "ping", n: 1 });
+      await answered;
+      if (how === "drain") child.send({ type: "drain", hurry: false });
+      else child.disconnect();
+      const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
+      assert.equal(await ended, 0, how);
+      clearTimeout(late);
+    }
+  });
+});

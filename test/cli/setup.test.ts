@@ -77,7 +77,8 @@ describe("bin", () => {
     [["status", "--jsno"], 2, /unknown option '--jsno'\n\(Did you mean --json\?\)/],
     [["logs", "--tail", "many"], 2, /expected a number of lines/],
     [["start", "--driver", "vm"], 2, /Allowed choices are process, docker/],
-    [["start", "discord"], 1, /"discord" can't be started by itself/],
+    [["start", "discord"], 2, /"discord" can't be started by itself/],
+    [["start", "--once", " "], 2, /the question is empty/],
     [["start", "telegram-bridge"], 1, /needs a bot token[\s\S]*@BotFather/],
     [["status"], 3, /is not running on this home[\s\S]*nemoclaw start/],
     [["stop"], 3, /is not running on this home/],
@@ -95,6 +96,24 @@ describe("bin", () => {
         rmSync(home, { recursive: true });
       }
     });
+
+  it("says what the system refuses without a stack: a home that is a file", () => {
+    const dir = mkdtempSync(join(tmpdir(), "nc-"));
+    const home = join(dir, "home");
+    writeFileSync(home, "");
+    try {
+      for (const args of [["start", "--detach"], ["doctor"], ["use", "my-agent"]]) {
+        const { status, stdout, stderr } = run([join(ROOT, "bin", "nemoclaw"), ...args], {
+          NEMOCLAW_HOME: home,
+        });
+        assert.equal(status, 1, `${args.join(" ")}: ${stderr}`);
+        assert.match(stdout + stderr, /ENOTDIR|EEXIST/);
+        assert.doesNotMatch(stderr, /^\s+at /m, "no stack");
+      }
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
 
   it("prints the table of time limits", () => {
     const { stdout } = run([join(ROOT, "bin", "nemoclaw"), "status", "--timeouts"]);

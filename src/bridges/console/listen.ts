@@ -75,11 +75,23 @@ export async function webToken(secretsDir: string): Promise<string> {
 
 function listening(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    const failed = (error: NodeJS.ErrnoException) => reject(isTaken(error, where) ?? error);
+    server.once("error", failed);
     server.listen(where, () => {
-      server.off("error", reject);
+      server.off("error", failed);
       resolve();
     });
+  });
+}
+
+/** Somebody else has the port that the operator chose: trying again doesn't help. */
+function isTaken(error: NodeJS.ErrnoException, where: object): Fault | undefined {
+  if (error.code !== "EADDRINUSE" || !("port" in where)) return undefined;
+  return new Fault({
+    code: "console-port-taken",
+    message: `port ${where.port} of this machine is in use by another program`,
+    hint: "choose another (--port, or console.port in config.yaml; 0 takes a free one), or end that program: ss -ltnp",
+    cause: error,
   });
 }
 

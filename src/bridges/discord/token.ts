@@ -36,7 +36,7 @@ export function invalidToken(why: string): Fault {
   return new Fault({
     code: "discord-token-invalid",
     message: why.startsWith("DISCORD") ? why : `Discord refused the bot token (${why})`,
-    hint: "take the token from discord.com/developers → your application → Bot, and set DISCORD_BOT_TOKEN",
+    hint: "take the token from discord.com/developers → your application → Bot, and set DISCORD_BOT_TOKEN; without Discord: remove secrets/discord-bridge/bot-token from the home",
   });
 }
 

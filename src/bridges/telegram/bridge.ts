@@ -328,6 +328,6 @@ function invalidToken(message: string): Fault {
   return new Fault({
     code: "telegram-token-invalid",
     message,
-    hint: "get the token from @BotFather and set TELEGRAM_BOT_TOKEN",
+    hint: "get the token from @BotFather and set TELEGRAM_BOT_TOKEN; without Telegram: remove secrets/telegram-bridge/bot-token from the home",
   });
 }

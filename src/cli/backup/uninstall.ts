@@ -47,7 +47,9 @@ export function planUninstall(home: string, keepData: boolean): UninstallPlan {
   try {
     if (!lstatSync(home).isDirectory()) throw new Error("a link");
     names = readdirSync(home);
-  } catch {
+  } catch (error) {
+    // What may not be looked at may well be there.
+    if ((error as NodeJS.ErrnoException).code === "EACCES") throw error;
     names = [];
   }
   if (!names.includes("host-id") && !names.includes("lock"))

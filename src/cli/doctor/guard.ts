@@ -9,14 +9,12 @@ export async function guarded(
   try {
     return [await check()].flat();
   } catch (error) {
-    const { code, path } = error as NodeJS.ErrnoException;
-    if (code !== "EACCES" && code !== "EPERM") throw error;
-    return [
-      fail(
-        name,
-        `${path ?? "this"} can't be looked at (${code})`,
-        "run this as root, or as the user who runs the service",
-      ),
-    ];
+    const { code, path, syscall } = error as NodeJS.ErrnoException;
+    if (syscall === undefined) throw error;
+    const fix =
+      code === "EACCES" || code === "EPERM"
+        ? "run this as root, or as the user who runs the service"
+        : "look at it and the folders above it: ls -ld";
+    return [fail(name, `${path ?? "this"} can't be looked at (${code})`, fix)];
   }
 }

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Fault } from "../../lib/errors.ts";
 import { pathsOf } from "../../lib/paths.ts";
+import { EXIT } from "../io.ts";
 import { PROJECT_ROOT } from "../project.ts";
 import { askControl, type ServiceStatus } from "../supervisor/control.ts";
 
@@ -55,7 +56,7 @@ export async function startDetached({ home, args, progress }: DetachOptions): Pr
   const lines = () => readFileSync(log, "utf8").split("\n").filter(Boolean);
   const tell = () => {
     const all = lines();
-    for (const line of all.slice(told)) progress(line);
+    for (const line of all.slice(told)) if (!isFailure(line)) progress(line);
     told = all.length;
   };
   for (const until = performance.now() + LIMIT_MS; performance.now() < until; await delay(LOOK_MS)) {
@@ -68,10 +69,13 @@ export async function startDetached({ home, args, progress }: DetachOptions): Pr
     return status;
   }
   if (exit === undefined) child.kill("SIGTERM");
-  const said = lines().filter((line) => line.startsWith("nemoclaw:") || line.trimStart().startsWith("→"));
+  const said = lines().filter(isFailure);
   throw new Fault({
-    code: "start-failed",
+    code: exit === EXIT.usage ? "config-invalid" : "start-failed",
     message: `the service did not start: ${said[0]?.replace(/^nemoclaw: /, "") ?? lines().at(-1) ?? exit ?? "it took too long"}`,
     hint: said[1]?.trim().replace(/^→ /, "") ?? `see ${log}`,
   });
 }
+
+/** A line by which the service says why it ends: said once, at the end. */
+const isFailure = (line: string) => /^(nemoclaw:|\s*→)/.test(line);

@@ -19,6 +19,8 @@ import { NAMED, type StartOptions } from "./options.ts";
 export async function runStart(service: string | undefined, options: StartOptions): Promise<void> {
   const home = options.home ?? homeFrom(process.env);
   if (service !== undefined) insistKnown(service);
+  if (options.once?.trim() === "")
+    throw new Fault({ code: "usage", message: "--once: the question is empty" });
   const running = service === undefined && !options.detach ? undefined : await runningStatus(home);
   if (running && service !== undefined) process.exit(await joinRunning(home, service));
   if (options.detach) return runDetached(home, service, options, running);
@@ -102,11 +104,11 @@ async function runDetached(
   say(`runs in the background (pid ${status.pid}); nemoclaw status, nemoclaw logs --follow, nemoclaw stop`);
 }
 
-/** @throws Fault `unknown-service` */
+/** @throws Fault `usage` */
 function insistKnown(service: string): void {
   if (NAMED.includes(service)) return;
   throw new Fault({
-    code: "unknown-service",
+    code: "usage",
     message: `"${service}" can't be started by itself`,
     hint: `nemoclaw start runs everything; by name: ${NAMED.join(", ")}`,
   });

@@ -3,7 +3,6 @@ import { z } from "zod";
 import { type AdminMethods, adminMethod } from "../../lib/admin/methods.ts";
 import { Fault } from "../../lib/errors.ts";
 import {
-  ApprovalId,
   type ApprovalPort,
   type ApprovalRecord,
   type Decider,
@@ -21,6 +20,12 @@ const STATES = {
   always: "allowed-always",
   deny: "denied",
 } as const;
+
+/** An approval's id or the beginning of it. */
+const someId = (least: number) => {
+  const words = `expected the id of an approval, or its first ${least} letters (nemoclaw approvals list)`;
+  return z.string().min(least, words).max(24, words);
+};
 
 /** `approvals.list|show|decide`, `rules.list|revoke`. */
 export function approvalMethods(approvals: Approvals, store: ApprovalPort): AdminMethods {
@@ -53,10 +58,10 @@ export function approvalMethods(approvals: Approvals, store: ApprovalPort): Admi
         unasked: approvals.unasked(),
       }),
     ),
-    "approvals.show": adminMethod(z.strictObject({ id: z.string().min(3).max(24) }), ({ id }) => find(id)),
+    "approvals.show": adminMethod(z.strictObject({ id: someId(3) }), ({ id }) => find(id)),
     "approvals.decide": adminMethod(
       z.strictObject({
-        id: ApprovalId.or(z.string().min(5).max(24)),
+        id: someId(5),
         verb: z.enum(["once", "session", "always", "deny"]),
         /** Why, for the audit. */
         reason: z.string().max(256).optional(),

@@ -1,7 +1,9 @@
 /** Who may speak to the console over TCP, as a table. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import pino from "pino";
 import { guardRequest } from "../../../src/bridges/console/guard.ts";
+import { listenOnPort, portOf } from "../../../src/bridges/console/listen.ts";
 
 const expected = { port: 8080, token: "right-token" };
 const good = {
@@ -34,4 +36,14 @@ describe("console guard", () => {
       assert.equal(decision.kind === "allow" ? "allow" : decision.status, want);
     });
   }
+});
+
+it("a port that somebody else has is a Fault that no retry mends", async () => {
+  const open = (port: number) => listenOnPort(port, "right-token", () => {}, pino({ level: "silent" }));
+  const first = await open(0);
+  await assert.rejects(open(portOf(first)), {
+    ...{ name: "Fault", code: "console-port-taken", retryable: false },
+    message: `port ${portOf(first)} of this machine is in use by another program`,
+  });
+  first.close();
 });
