@@ -2,7 +2,7 @@
  * The chain: each line ends with the MAC of the line before and of itself, so that nobody without the key can change,
  * take out, add or swap a line unseen. Pure; knows nothing of files.
  */
-import { createHmac, type KeyObject } from "node:crypto";
+import { createHmac, hash, type KeyObject } from "node:crypto";
 
 /** The newest row: its number, its MAC. */
 export interface Head {
@@ -18,6 +18,35 @@ export function macOf(key: KeyObject, previous: string, text: string): string {
   return createHmac("sha256", key)
     .update(previous + text)
     .digest("hex");
+}
+
+/** SHA-256's block: what HMAC pads its key to (RFC 2104). */
+const BLOCK = 64;
+const MAC_HEX = 64;
+/** Longest row whose MAC is made in place; nearly all have a tenth of it. */
+const MAX_IN_PLACE = 8 * 1024;
+
+/**
+ * `macOf` for the one who writes all rows, with the key's two blocks laid out once: an Hmac object for each row is a
+ * tenth of what a tunnel costs. `text` must be ASCII, as rows are.
+ */
+export function macWriter(key: KeyObject): (previous: string, text: string) => string {
+  const bytes = key.export();
+  if (bytes.length > BLOCK) return (previous, text) => macOf(key, previous, text);
+  const inner = Buffer.alloc(BLOCK + MAC_HEX + MAX_IN_PLACE);
+  const outer = Buffer.alloc(BLOCK + 32);
+  for (let i = 0; i < BLOCK; i++) {
+    inner[i] = 0x36 ^ (bytes[i] ?? 0);
+    outer[i] = 0x5c ^ (bytes[i] ?? 0);
+  }
+  bytes.fill(0);
+  return (previous, text) => {
+    if (previous.length !== MAC_HEX || text.length > MAX_IN_PLACE) return macOf(key, previous, text);
+    inner.write(previous, BLOCK, "latin1");
+    const length = inner.write(text, BLOCK + MAC_HEX, "latin1");
+    outer.write(hash("sha256", inner.subarray(0, BLOCK + MAC_HEX + length), "binary"), BLOCK, "latin1");
+    return hash("sha256", outer, "hex");
+  };
 }
 
 /** A row as it stands in the file, without the line's end. `text` must be a JSON object with at least one field. */

@@ -3,11 +3,10 @@
  * record even if this process is killed the next moment. What can't be written is rejected and the head goes back to
  * the last row that is in the file: the chain never has a gap of its own. There must be one writer per home.
  */
-import type { KeyObject } from "node:crypto";
 import { describeError, Fault } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { AuditPort, AuditRow } from "../egress/proxy/index.ts";
-import { type Head, macOf, sealed } from "./chain.ts";
+import { type Head, macWriter, sealed } from "./chain.ts";
 import { type AuditPlaces, nextFile } from "./files.ts";
 import { Keeper } from "./keeper.ts";
 import { ensureKey } from "./key.ts";
@@ -59,7 +58,7 @@ const SLOW_FOR_MS = 60_000;
 /** See the module's header. */
 export class AuditLog implements AuditPort {
   readonly #options: AuditLogOptions;
-  readonly #key: KeyObject;
+  readonly #macOf: (previous: string, text: string) => string;
   readonly #keeper: Keeper;
   readonly #now: () => number;
   readonly #userOf: (sandboxId: string) => string;
@@ -102,14 +101,15 @@ export class AuditLog implements AuditPort {
     this.#now = options.now ?? Date.now;
     this.#userOf = options.userOf ?? ((sandboxId) => sandboxId);
     this.#maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
-    this.#key = ensureKey(places.keyFile);
-    const found = recover(places, this.#key);
+    const key = ensureKey(places.keyFile);
+    this.#macOf = macWriter(key);
+    const found = recover(places, key);
     this.#head = found.head;
     this.#last = found.last;
     if (found.last && found.whole) this.#segment = Segment.reopen(places.dir, found.last);
     this.#keeper = new Keeper({
       places,
-      key: this.#key,
+      key,
       logger,
       keepFiles: Math.max(2, options.keepFiles ?? 30),
       now: () => this.#time(),
@@ -221,7 +221,7 @@ export class AuditLog implements AuditPort {
     for (const { tail } of batch) {
       seq += 1;
       const row = `{"seq":${seq}${tail}`;
-      mac = macOf(this.#key, mac, row);
+      mac = this.#macOf(mac, row);
       text += `${sealed(row, mac)}\n`;
       heads.push({ seq, mac });
       ends.push(text.length); // Rows are ASCII: characters are bytes.
