@@ -17,24 +17,35 @@ const REASON = "called off";
 /** Calls off, once. */
 export class Canceller implements Cancel {
   aborted = false;
-  private listeners: (() => void)[] = [];
+  // Most have one listener or none.
+  private listener: (() => void) | undefined;
+  private others: (() => void)[] | undefined;
 
   /** Tells all listeners, in the order they came. */
   abort(): void {
     if (this.aborted) return;
     this.aborted = true;
-    const { listeners } = this;
-    this.listeners = [];
-    for (const listener of listeners) listener();
+    const { listener, others } = this;
+    this.listener = undefined;
+    this.others = undefined;
+    listener?.();
+    if (others) for (const other of others) other();
   }
 
   addEventListener(_type: "abort", listener: () => void): void {
-    if (!this.aborted && !this.listeners.includes(listener)) this.listeners.push(listener);
+    if (this.aborted || this.listener === listener || this.others?.includes(listener)) return;
+    if (!this.listener && !this.others) this.listener = listener;
+    else if (this.others) this.others.push(listener);
+    else this.others = [listener];
   }
 
   removeEventListener(_type: "abort", listener: () => void): void {
-    const at = this.listeners.indexOf(listener);
-    if (at >= 0) this.listeners.splice(at, 1);
+    if (this.listener === listener) {
+      this.listener = undefined;
+      return;
+    }
+    const at = this.others?.indexOf(listener) ?? -1;
+    if (at >= 0) this.others!.splice(at, 1);
   }
 
   /** A real signal that aborts with this. */

@@ -9,9 +9,9 @@ import type { CompiledMatch, CompiledPolicy, CompiledRule } from "./compile.ts";
 /** A connection that somebody wants. `binary`: path of the program, undefined when unknown. */
 export interface ConnectionAttempt {
   readonly host: string;
-  readonly ip?: Ip;
+  readonly ip?: Ip | undefined;
   readonly port: number;
-  readonly binary?: string;
+  readonly binary?: string | undefined;
 }
 
 /** A request that somebody wants, its path already canonical (`proxy/path.ts`). */

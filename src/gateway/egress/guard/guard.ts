@@ -6,6 +6,7 @@
  */
 import { networkInterfaces } from "node:os";
 import { type Cancel, Canceller } from "../../../lib/cancel.ts";
+import { Deadline } from "../../../lib/deadline.ts";
 import type { Authority } from "./authority.ts";
 import { classifyAddress } from "./classify.ts";
 import { type Cidr, contains, type Ip, parseIp } from "./ip.ts";
@@ -64,8 +65,8 @@ export interface Guard {
    * against it. Called before anybody is asked for approval, so that no card is shown that couldn't take effect.
    */
   precheck(target: Authority, allowance: Allowance): Exclude<GuardVerdict, { ok: true }> | undefined;
-  /** Resolves once and judges every answer; one bad answer refuses all. Never rejects. */
-  check(target: Authority, allowance: Allowance, signal?: Cancel): Promise<GuardVerdict>;
+  /** Resolves once and judges every answer; one bad answer refuses all. A literal is judged at once. Never rejects. */
+  check(target: Authority, allowance: Allowance, signal?: Cancel): GuardVerdict | Promise<GuardVerdict>;
   /** Judges one address again (`socket.remoteAddress` after the dial). */
   judge(ip: Ip, port: number, allowance: Allowance): GuardReason | undefined;
 }
@@ -105,24 +106,33 @@ export function createGuard(options: GuardOptions): Guard {
     return OPENABLE_NAMES.has(cls) && opened ? undefined : { ok: false, reason: cls };
   };
 
+  const judgeAll = (
+    answers: readonly string[] | GuardReason,
+    port: number,
+    allowance: Allowance,
+  ): GuardVerdict => {
+    if (typeof answers === "string") return { ok: false, reason: answers };
+    const addresses: Ip[] = [];
+    for (const text of answers) {
+      const ip = parseIp(text);
+      if (!ip) return { ok: false, reason: "bad_answer", address: text.slice(0, 64) };
+      const reason = judge(ip, port, allowance);
+      if (reason) return { ok: false, reason, address: ip.text };
+      addresses.push(ip);
+    }
+    return { ok: true, addresses };
+  };
+
   return {
     judge,
     precheck,
-    async check(target, allowance, signal) {
+    check(target, allowance, signal) {
       const early = precheck(target, allowance);
       if (early) return early;
       if (target.ip) return { ok: true, addresses: [target.ip] };
-      const answers = await lookup(options.resolver, target.host, timeoutMs, signal);
-      if (typeof answers === "string") return { ok: false, reason: answers };
-      const addresses: Ip[] = [];
-      for (const text of answers) {
-        const ip = parseIp(text);
-        if (!ip) return { ok: false, reason: "bad_answer", address: text.slice(0, 64) };
-        const reason = judge(ip, target.port, allowance);
-        if (reason) return { ok: false, reason, address: ip.text };
-        addresses.push(ip);
-      }
-      return { ok: true, addresses };
+      return lookup(options.resolver, target.host, timeoutMs, signal).then((answers) =>
+        judgeAll(answers, target.port, allowance),
+      );
     },
   };
 }
@@ -137,7 +147,7 @@ function lookup(
   return new Promise((resolve) => {
     const given = new Canceller();
     const settle = (answer: readonly string[] | GuardReason) => {
-      clearTimeout(timer);
+      limit.lift();
       outer?.removeEventListener("abort", giveUp);
       resolve(answer);
     };
@@ -145,19 +155,31 @@ function lookup(
       given.abort();
       settle("resolver_timeout");
     };
-    const timer = setTimeout(giveUp, timeoutMs);
+    const limit = new Deadline(giveUp);
     if (outer?.aborted) return giveUp();
+    limit.set(timeoutMs);
     outer?.addEventListener("abort", giveUp, { once: true });
     ask(resolver, host, given).then(
-      (answers) => settle(answers.length === 0 ? "resolver_empty" : answers.slice(0, MAX_ANSWERS)),
+      (answers) =>
+        settle(
+          answers.length === 0
+            ? "resolver_empty"
+            : answers.length > MAX_ANSWERS
+              ? answers.slice(0, MAX_ANSWERS)
+              : answers,
+        ),
       () => settle("resolver_failed"),
     );
   });
 }
 
 /** A resolver that throws is one that rejects. */
-async function ask(resolver: Resolver, host: string, given: Cancel): Promise<readonly string[]> {
-  return resolver.resolve(host, given);
+function ask(resolver: Resolver, host: string, given: Cancel): Promise<readonly string[]> {
+  try {
+    return resolver.resolve(host, given);
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
 }
 
 function interfaceAddresses(): string[] {

@@ -2,6 +2,7 @@
  * A tunnel whose requests are judged one by one: nothing is dialled for it. Its first bytes are judged, TLS is ended
  * here, and each allowed request dials for itself. Upstream never sees a byte of what wasn't allowed.
  */
+import { Canceller } from "../../../lib/cancel.ts";
 import type { Authority } from "../guard/index.ts";
 import { type Client, ESTABLISHED, type Inside, type Shared } from "../proxy/client.ts";
 import { judgeFirstBytes } from "../proxy/first-bytes.ts";
@@ -61,13 +62,13 @@ export async function serveInspected(
     return;
   }
   const plain = terminated.socket;
-  const left = new AbortController();
-  plain.once("close", () => left.abort());
-  if (plain.destroyed) left.abort();
+  const gone = new Canceller();
+  plain.once("close", () => gone.abort());
+  if (plain.destroyed) gone.abort();
   const within: Client = {
     socket: plain,
-    reader: new ByteReader(plain),
-    gone: left.signal,
+    reader: new ByteReader(plain, gone),
+    gone,
     ...(client.program ? { program: client.program } : {}),
   };
   const requests: Inside = { ...inside, tls: true };

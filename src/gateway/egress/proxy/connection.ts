@@ -3,7 +3,7 @@
  * everything else a forwarded request, one policy decision each. Holds no policy itself.
  */
 import type { Socket } from "node:net";
-import { Canceller } from "../../../lib/cancel.ts";
+import type { Cancel } from "../../../lib/cancel.ts";
 import type { Authority } from "../guard/index.ts";
 import { type Client, ESTABLISHED, type Inside, type Shared } from "./client.ts";
 import { forward } from "./forward.ts";
@@ -16,17 +16,19 @@ import { finishWith, type Reply, reply, replyBytes } from "./replies.ts";
 import { connectTarget, requestTarget } from "./request-target.ts";
 import { openTunnel } from "./tunnel.ts";
 
-/** Serves a connection until it ends. */
-export async function serveConnection(socket: Socket, shared: Shared): Promise<void> {
-  const gone = new Canceller();
-  socket.on("close", () => gone.abort());
+/** Serves a connection until it ends. `gone` aborts when it is closed. */
+export async function serveConnection(socket: Socket, gone: Cancel, shared: Shared): Promise<void> {
   socket.on("error", () => socket.destroy());
-  const reader = new ByteReader(socket);
-  const sourcePort = await readSourcePort(reader, shared.limits);
-  const client = { socket, reader, gone };
-  const program =
-    sourcePort !== undefined && shared.programOf ? new Program(shared.programOf, sourcePort) : undefined;
-  await serveRequests(program ? { ...client, program } : client, shared);
+  const reader = new ByteReader(socket, gone);
+  const first = await reader.bytes(shared.limits.keepAliveMs);
+  if (first?.[0] === PREFIX_BYTE) {
+    const sourcePort = await readSourcePort(reader, first, shared.limits);
+    if (sourcePort !== undefined && shared.programOf) {
+      const program = new Program(shared.programOf, sourcePort);
+      return serveRequests({ socket, reader, gone, program }, shared);
+    }
+  } else if (first) reader.unread(first);
+  return serveRequests({ socket, reader, gone }, shared);
 }
 
 /** Requests one after the other: at the proxy, or inside a tunnel. */
@@ -38,7 +40,8 @@ export async function serveRequests(client: Client, shared: Shared, inside?: Ins
     finishWith(socket, answer && replyBytes(answer, headOnly));
   };
   for (;;) {
-    const read = await reader.head(shared.limits, shared.limits.keepAliveMs);
+    const reading = reader.head(shared.limits, shared.limits.keepAliveMs);
+    const read = reading instanceof Promise ? await reading : reading;
     if (read.kind !== "head") return end(unreadHead(read.kind));
     const parsed = parseHead(read.bytes);
     if (!parsed.ok) return end(badRequest(parsed.fault));
@@ -112,14 +115,12 @@ const PREFIX_BYTE = PREFIX.charCodeAt(0);
 const MAX_PREFIX = 107;
 
 /** The client's source port in the sandbox, if the connection says it. It's a claim: see `ProgramLookup`. */
-async function readSourcePort(reader: ByteReader, limits: ProxyLimits): Promise<number | undefined> {
-  let bytes = await reader.bytes(limits.keepAliveMs);
-  for (;;) {
-    if (!bytes) return undefined;
-    if (bytes[0] !== PREFIX_BYTE) {
-      reader.unread(bytes);
-      return undefined;
-    }
+async function readSourcePort(
+  reader: ByteReader,
+  first: Buffer,
+  limits: ProxyLimits,
+): Promise<number | undefined> {
+  for (let bytes = first; ; ) {
     const text = bytes.toString("latin1", 0, MAX_PREFIX);
     const end = text.indexOf("\r\n");
     const candidate = text.startsWith(PREFIX) || PREFIX.startsWith(text);

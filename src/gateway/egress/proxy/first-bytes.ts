@@ -36,16 +36,16 @@ export async function judgeFirstBytes(
   limits: ProxyLimits,
 ): Promise<FirstBytes> {
   const until = performance.now() + limits.firstBytesMs;
-  let bytes = await reader.bytes(limits.firstBytesMs);
-  if (!bytes) return reader.ended ? { kind: "closed" } : { kind: "refused", reason: "first_bytes_timeout" };
-  if (!looksLikeTls(bytes[0]!)) {
-    const first = bytes[0]!;
-    reader.unread(bytes);
+  const reading = reader.bytes(limits.firstBytesMs);
+  const first = reading instanceof Promise ? await reading : reading;
+  if (!first) return reader.ended ? { kind: "closed" } : { kind: "refused", reason: "first_bytes_timeout" };
+  if (!looksLikeTls(first[0]!)) {
+    reader.unread(first);
     // A method begins with a capital letter; the request reader judges the rest.
-    if (first < 0x41 || first > 0x5a) return { kind: "refused", reason: "first_bytes_unknown" };
+    if (first[0]! < 0x41 || first[0]! > 0x5a) return { kind: "refused", reason: "first_bytes_unknown" };
     return target.port === TLS_PORT ? { kind: "refused", reason: "tls_required" } : { kind: "http" };
   }
-  for (;;) {
+  for (let bytes = first; ; ) {
     const hello = readClientHello(bytes);
     if (hello.kind === "malformed" || (hello.kind === "more" && bytes.length >= limits.firstBytes)) {
       return { kind: "refused", reason: "tls_malformed" };
@@ -67,6 +67,7 @@ function judgeName(name: string | undefined, target: Authority, optional: boolea
     if (target.ip || optional) return { kind: "tls", sni: null };
     return { kind: "refused", reason: "sni_missing", sni: null };
   }
+  if (name === target.host && target.kind === "name") return { kind: "tls", sni: name };
   const parsed = parseHost(name);
   const shown = parsed.ok ? parsed.value.host : "malformed";
   if (shown === target.host) return { kind: "tls", sni: shown };

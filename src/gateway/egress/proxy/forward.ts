@@ -70,9 +70,8 @@ export async function forward(
       reply: (await gatekeeper.refuse({ ...row, credential: credential.name }, answer)).reply,
     };
   }
-  const left = client.reader.watchEnd(client.gone);
-  const asked = await gatekeeper.admit(wanted, client.gone, left.signal);
-  left.stop();
+  const asked = await gatekeeper.admit(wanted, client.gone, client.reader.watchEnd());
+  client.reader.unwatch();
   if (!asked.ok) {
     kept?.socket.destroy();
     return { kind: "refused", reply: asked.reply };
@@ -270,7 +269,6 @@ async function switchProtocols(
     lines.push(`${message.rawHeaders[i]}: ${message.rawHeaders[i + 1]}`);
   client.socket.write(`${lines.join("\r\n")}\r\n\r\n`, "latin1");
   if (rest.length > 0) client.socket.write(rest);
-  client.reader.release();
-  await relay(client.socket, socket, idleMs);
+  await new Promise<void>((resolve) => relay(client, socket, idleMs, resolve));
   return { kind: "taken" };
 }

@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { type Cancel, Canceller } from "../../../lib/cancel.ts";
+import { Deadline } from "../../../lib/deadline.ts";
 import { redact } from "../../../lib/redact.ts";
 import { type Decision, decideConnection, decideRequest, type RequestAttempt } from "../../policy/decide.ts";
 import type { Authority, Guard, GuardReason, Ip } from "../guard/index.ts";
@@ -34,8 +35,8 @@ export interface Admitted {
   /** To be dialled by `dial`; already checked. */
   readonly addresses: readonly Ip[];
   readonly row: AuditRow;
-  readonly program?: Program;
-  readonly until?: AbortSignal;
+  readonly program?: Program | undefined;
+  readonly until?: AbortSignal | undefined;
 }
 
 /** It isn't. The audit row is written already. */
@@ -76,12 +77,8 @@ export class Gatekeeper {
     const grants = this.spent.size === 0 ? all : all.filter(({ id }) => !this.spent.has(id));
     const { authority, program, request } = wanted;
     const binary = program?.name;
-    const attempt = {
-      host: authority.host,
-      port: authority.port,
-      ...(authority.ip ? { ip: authority.ip } : {}),
-      ...(binary === undefined ? {} : { binary }),
-    };
+    const { host, port, ip } = authority;
+    const attempt = { host, port, ip, binary };
     const decision = request
       ? decideRequest(policy, { ...attempt, ...request }, grants)
       : decideConnection(policy, attempt, grants);
@@ -147,11 +144,11 @@ export class Gatekeeper {
       until = used.until;
     }
 
-    const extra = { ...(program ? { program } : {}), ...(until ? { until } : {}) };
-    if (wanted.inside?.dialled) return { ok: true, decision, addresses: [], row, ...extra };
-    const verdict = await guard.check(wanted.authority, decision.allowance, gone);
-    if (!verdict.ok) return this.refuseAddress(named({ row, ...extra }), verdict);
-    return { ok: true, decision, addresses: verdict.addresses, row: { ...row, verdict: "allow" }, ...extra };
+    if (wanted.inside?.dialled) return { ok: true, decision, addresses: [], row, program, until };
+    const checked = guard.check(wanted.authority, decision.allowance, gone);
+    const verdict = checked instanceof Promise ? await checked : checked;
+    if (!verdict.ok) return this.refuseAddress(named({ row, program }), verdict);
+    return { ok: true, decision, addresses: verdict.addresses, row, program, until };
   }
 
   /**
@@ -161,31 +158,32 @@ export class Gatekeeper {
   async dial(
     admitted: Admitted,
     signal: Cancel,
-  ): Promise<{ ok: true; socket: Socket; address?: string } | Refused> {
-    const { connector, limits, audit } = this.options;
+  ): Promise<{ ok: true; socket: Socket; address: string | undefined } | Refused> {
+    const { connector, limits } = this.options;
     const { row, addresses } = admitted;
     const giveUp = new Canceller();
     let late = false;
-    const timer = setTimeout(() => {
+    const limit = new Deadline(() => {
       late = true;
       giveUp.abort();
-    }, limits.dialMs);
+    });
+    limit.set(limits.dialMs);
     const leave = () => giveUp.abort();
     signal.addEventListener("abort", leave, { once: true });
     if (signal.aborted) leave();
-    try {
-      for (const address of addresses.slice(0, MAX_TRIES)) {
-        if (giveUp.aborted) break;
-        const socket = await connector.dial(address, row.port, giveUp).catch(() => undefined);
-        if (!socket) continue;
-        socket.on("error", () => socket.destroy());
-        const recorded = await this.record(socket, { ...named(admitted), address: address.text }, audit);
-        return recorded.ok ? { ...recorded, address: address.text } : recorded;
+    let socket: Socket | undefined;
+    let address = "";
+    for (let i = 0; !socket && i < addresses.length && i < MAX_TRIES && !giveUp.aborted; i++) {
+      address = addresses[i]!.text;
+      try {
+        socket = await connector.dial(addresses[i]!, row.port, giveUp);
+      } catch {
+        // The next one.
       }
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", leave);
     }
+    limit.lift();
+    signal.removeEventListener("abort", leave);
+    if (socket) return this.record(socket, { ...named(admitted), address }, address);
     return this.refuse(
       { ...named(admitted), reason: late ? "dial_timeout" : "dial_failed" },
       reply(late ? "upstream_timeout" : "upstream_unreachable"),
@@ -196,11 +194,12 @@ export class Gatekeeper {
   async record(
     socket: Socket,
     row: AuditRow,
-    audit = this.options.audit,
-  ): Promise<{ ok: true; socket: Socket; address?: string } | Refused> {
+    address?: string,
+  ): Promise<{ ok: true; socket: Socket; address: string | undefined } | Refused> {
     try {
-      await audit.decided(row);
-      return { ok: true, socket };
+      const written = this.options.audit.decided(row);
+      if (written) await written;
+      return { ok: true, socket, address };
     } catch {
       socket.destroy();
       return { ok: false, reply: reply("audit_unavailable") };
@@ -237,22 +236,26 @@ export class Gatekeeper {
   /** A fresh decision row. The path is cut and cleared of what looks like a secret; the query never gets in. */
   row(wanted: Wanted, decision: Decision, policyHash: string): AuditRow {
     const { authority, scheme, program, request } = wanted;
-    const binary = program?.name;
-    return {
+    const row: { -readonly [K in keyof AuditRow]: AuditRow[K] } = {
       event: "decision",
       id: `${this.prefix}.${(this.count++).toString(36)}`,
       sandboxId: this.options.sandboxId,
-      ...(binary === undefined ? {} : { binary }),
       scheme,
       host: authority.host,
       port: authority.port,
-      ...(request ? { method: request.method, path: redact(request.path).slice(0, 512) } : {}),
       verdict: decision.verdict === "allow" ? "allow" : "deny",
       reason: decision.reason,
       layer: decision.layer,
-      ...(decision.rule ? { rule: decision.rule } : {}),
       policyHash,
     };
+    if (decision.rule) row.rule = decision.rule;
+    const binary = program?.name;
+    if (binary !== undefined) row.binary = binary;
+    if (request) {
+      row.method = request.method;
+      row.path = redact(request.path).slice(0, 512);
+    }
+    return row;
   }
 
   /** Rules for programs, and grants: each holds for the program, or the “unknown”, that it was made for. */

@@ -98,12 +98,15 @@ export interface AuditPort {
   closed(row: AuditRow): void;
 }
 
-/** The only way out. Must dial exactly this address, and reject when it can't. */
+/**
+ * The only way out. Must dial exactly this address, and reject when it can't. A socket it gives closes itself upon an
+ * error: nobody else listens for one.
+ */
 export interface Connector {
   dial(address: Ip, port: number, signal: Cancel): Promise<Socket>;
 }
 
-/** Dials over TCP. */
+/** Dials over TCP. An error after the connect closes the socket, so nobody else has to listen for one. */
 export const tcpConnector: Connector = {
   dial(address, port, signal) {
     return new Promise((resolve, reject) => {
@@ -117,15 +120,17 @@ export const tcpConnector: Connector = {
       const abort = () => socket.destroy(new Error("dial aborted"));
       signal.addEventListener("abort", abort, { once: true });
       if (signal.aborted) abort();
-      socket.once("connect", () => {
+      socket.on("error", (error) => {
+        socket.destroy();
+        reject(error);
+      });
+      socket.on("connect", () => {
         signal.removeEventListener("abort", abort);
-        socket.off("error", reject);
         const remote = socket.remoteAddress ?? "";
         if (remote === address.text || parseIp(remote)?.text === address.text) return resolve(socket);
         socket.destroy();
         reject(new Error("dialled another address than the one that was checked"));
       });
-      socket.once("error", reject);
     });
   },
 };

@@ -4,42 +4,115 @@
  */
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import type { Cancel } from "../../../lib/cancel.ts";
+import { Deadline } from "../../../lib/deadline.ts";
+import type { ByteReader, Sink } from "./reader.ts";
 
-/** Joins; resolves when both are closed. `first`: what was read from the client already. */
-export function relay(client: Socket, upstream: Socket, idleMs: number, first?: Buffer): Promise<void> {
-  return new Promise((resolve) => {
-    let open = 2;
-    const closed = (other: Socket) => {
-      other.destroy();
-      if (--open === 0) resolve();
-    };
-    // Data in either direction touches the client's socket, so one clock is enough.
-    client.setTimeout(idleMs, () => client.destroy());
-    client.on("close", () => whenDone(client, upstream, closed));
-    upstream.on("close", () => whenDone(upstream, client, closed));
-    client.on("error", () => client.destroy());
-    upstream.on("error", () => upstream.destroy());
-    if (first && !upstream.destroyed) upstream.write(first);
-    pump(client, upstream);
-    pump(upstream, client);
-    if (client.destroyed) upstream.destroy();
-    if (upstream.destroyed) client.destroy();
-  });
+/** Silence is looked for so many times within the time that it may last. */
+const LOOKS = 4;
+
+/** Who is joined with an upstream. */
+interface Near {
+  readonly socket: Socket;
+  readonly reader: ByteReader;
+  /** Aborts when the client is gone. */
+  readonly gone: Cancel;
 }
 
-/** One direction. What `pipe` does, without what it does for streams that aren't sockets. */
-function pump(from: Socket, to: Socket): void {
-  // Within TLS a write that has been taken may still be somewhere on its way to the kernel.
-  const plain = !(to instanceof TLSSocket);
-  from.on("data", (bytes: Buffer) => {
-    if (!to.write(bytes)) from.pause();
-    if (plain && to.writableLength === 0) free(bytes);
-  });
-  to.on("drain", () => from.resume());
-  if (from.readableEnded) endWriting(to);
-  else from.on("end", () => endWriting(to));
-  if (to.writableNeedDrain) from.pause();
-  else from.resume();
+/** Joins, beginning with what the reader holds; `done` is called when both are closed. */
+export function relay(client: Near, upstream: Socket, idleMs: number, done?: () => void): void {
+  new Relay(client, upstream, idleMs, done);
+}
+
+class Relay implements Sink {
+  private readonly client: Socket;
+  private readonly upstream: Socket;
+  private readonly done: (() => void) | undefined;
+  private readonly clock: Deadline;
+  private readonly lookMs: number;
+  private moved = 0;
+  private quiet = 0;
+  private open = 2;
+  /** Within TLS a write that has been taken may still be somewhere on its way to the kernel. */
+  private readonly plainUp: boolean;
+  private readonly plainDown: boolean;
+  /** Somebody resumes the one when the other has drained. Rarely needed, so it isn't listened for before. */
+  private drainsUp = false;
+  private drainsDown = false;
+
+  constructor({ socket, reader, gone }: Near, upstream: Socket, idleMs: number, done?: () => void) {
+    this.client = socket;
+    this.upstream = upstream;
+    this.done = done;
+    this.plainUp = !(upstream instanceof TLSSocket);
+    this.plainDown = !(socket instanceof TLSSocket);
+    this.lookMs = idleMs / LOOKS;
+    this.clock = new Deadline(() => this.look());
+    this.clock.set(this.lookMs);
+    if (socket.destroyed) this.closed(socket, upstream);
+    else gone.addEventListener("abort", () => this.closed(socket, upstream));
+    if (upstream.closed) this.closed(upstream, socket);
+    else upstream.on("close", () => this.closed(upstream, socket));
+    reader.pass(this);
+    upstream.on("data", (bytes: Buffer) => {
+      if (!socket.write(bytes)) this.holdUpstream();
+      if (this.plainDown && socket.writableLength === 0) free(bytes);
+    });
+    if (upstream.readableEnded) endWriting(socket);
+    else upstream.on("end", () => endWriting(socket));
+    if (socket.writableNeedDrain) this.holdUpstream();
+    else upstream.resume();
+    if (upstream.writableNeedDrain) this.holdClient();
+    else socket.resume();
+  }
+
+  /** From the client. */
+  bytes(piece: Buffer): void {
+    const { upstream } = this;
+    if (upstream.destroyed) return;
+    if (!upstream.write(piece)) this.holdClient();
+    if (this.plainUp && upstream.writableLength === 0) free(piece);
+  }
+
+  /** The client said its last, or is gone. */
+  end(): void {
+    if (!this.client.destroyed) endWriting(this.upstream);
+  }
+
+  private holdClient(): void {
+    this.client.pause();
+    if (this.drainsUp) return;
+    this.drainsUp = true;
+    this.upstream.on("drain", () => this.client.resume());
+  }
+
+  private holdUpstream(): void {
+    this.upstream.pause();
+    if (this.drainsDown) return;
+    this.drainsDown = true;
+    this.client.on("drain", () => this.upstream.resume());
+  }
+
+  /** Counting what has moved now and then costs less than touching a clock with each piece. */
+  private look(): void {
+    const moved = this.client.bytesRead + this.client.bytesWritten - this.client.writableLength;
+    this.quiet = moved === this.moved ? this.quiet + 1 : 0;
+    this.moved = moved;
+    if (this.quiet >= LOOKS) this.client.destroy();
+    else this.clock.set(this.lookMs);
+  }
+
+  /**
+   * A socket that closed after its end was read has given all it had: the other may still be writing that out. One that
+   * broke takes the other with it at once.
+   */
+  private closed(socket: Socket, other: Socket): void {
+    if (!socket.readableEnded || other.destroyed || other.writableFinished) other.destroy();
+    else other.once("finish", () => other.destroy());
+    if (--this.open > 0) return;
+    this.clock.lift();
+    this.done?.();
+  }
 }
 
 /** Smaller ones aren't worth the call. */
@@ -60,17 +133,4 @@ function free(bytes: Buffer): void {
 function endWriting(to: Socket): void {
   if (to.readableEnded && to.writableLength === 0) to.destroy();
   else to.end();
-}
-
-/**
- * A socket that closed after its end was read has given all it had: the other may still be writing that out. One that
- * broke takes the other with it at once.
- */
-function whenDone(socket: Socket, other: Socket, closed: (other: Socket) => void): void {
-  if (!socket.readableEnded || other.destroyed || other.writableFinished) {
-    closed(other);
-    return;
-  }
-  other.once("finish", () => other.destroy());
-  other.on("close", () => closed(other));
 }

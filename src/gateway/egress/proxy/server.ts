@@ -2,6 +2,7 @@
  * The egress proxy of one sandbox, behind one listening socket: the socket is the identity, nothing in a request is.
  */
 import { createServer, type Server, type Socket } from "node:net";
+import { Canceller } from "../../../lib/cancel.ts";
 import type { Logger } from "../../../lib/logging.ts";
 import type { CredentialPort } from "../../credentials/ports.ts";
 import type { Guard } from "../guard/index.ts";
@@ -67,11 +68,16 @@ export function createEgressServer(options: EgressOptions): EgressServer {
   };
 
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    const gone = new Canceller();
     clients.add(socket);
-    socket.on("close", () => clients.delete(socket));
+    // The one listener for a client's end; everybody else hears of it by `gone`.
+    socket.on("close", () => {
+      clients.delete(socket);
+      gone.abort();
+    });
     if (clients.size > limits.connections)
       return finishWith(socket, replyBytes(reply("too_many_connections")));
-    serveConnection(socket, shared).catch((err: unknown) => {
+    serveConnection(socket, gone, shared).catch((err: unknown) => {
       logger.error({ err, sandboxId }, "egress connection failed");
       socket.destroy();
     });

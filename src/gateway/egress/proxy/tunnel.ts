@@ -6,6 +6,7 @@ import type { Authority } from "../guard/index.ts";
 import { serveInspected } from "../inspect/tunnel.ts";
 import { type Client, ESTABLISHED, type Inside, type Shared } from "./client.ts";
 import { judgeFirstBytes } from "./first-bytes.ts";
+import type { Wanted } from "./gatekeeper.ts";
 import { relay } from "./relay.ts";
 import { type Reply, reply } from "./replies.ts";
 
@@ -20,24 +21,24 @@ export async function openTunnel(
   end: (answer: Reply) => void,
   serve: (inside: Inside, inner: Client) => Promise<void>,
 ): Promise<void> {
-  const { socket, reader, program } = client;
+  const { socket, reader, gone, program } = client;
   const { gatekeeper, limits, open } = shared;
   const freeSlot = open.slot(limits.tunnels);
   if (!freeSlot) return end(reply("too_many_connections"));
-  socket.on("close", freeSlot);
+  gone.addEventListener("abort", freeSlot);
   const refuse = (answer: Reply) => {
     freeSlot();
     end(answer);
   };
-  const wanted = { authority, scheme: "tunnel" as const, ...(program ? { program } : {}) };
+  const wanted: Wanted = program ? { authority, scheme: "tunnel", program } : { authority, scheme: "tunnel" };
   const started = performance.now();
 
-  const left = reader.watchEnd(client.gone);
-  const admitted = await gatekeeper.admit(wanted, left.signal, left.signal);
+  const left = reader.watchEnd();
+  const admitted = await gatekeeper.admit(wanted, left, left);
   if (!admitted.ok) return refuse(admitted.reply);
   const { decision, until } = admitted;
   if (decision.inspect && shared.inspection) {
-    left.stop();
+    reader.unwatch();
     const tunnel = { authority, wanted, admitted, inspection: shared.inspection };
     return serveInspected(client, tunnel, shared, refuse, (inner, inside) => serve(inside, inner));
   }
@@ -51,8 +52,8 @@ export async function openTunnel(
       ).reply,
     );
   }
-  const dialled = await gatekeeper.dial(admitted, left.signal);
-  left.stop();
+  const dialled = await gatekeeper.dial(admitted, left);
+  reader.unwatch();
   if (!dialled.ok) return refuse(dialled.reply);
   const upstream = dialled.socket;
 
@@ -81,7 +82,7 @@ export async function openTunnel(
     gatekeeper.closed(admitted, upstream.bytesWritten, upstream.bytesRead, performance.now() - started);
   });
   // The client's end is the tunnel's: requests inside it may outlive the first upstream connection.
-  socket.on("close", () => {
+  gone.addEventListener("abort", () => {
     remove();
     until?.removeEventListener("abort", expire);
     upstream.destroy();
@@ -113,5 +114,5 @@ export async function openTunnel(
     }
   }
   blind = true;
-  await relay(socket, upstream, limits.idleMs, reader.detach());
+  relay(client, upstream, limits.idleMs);
 }
