@@ -8,10 +8,13 @@ import type { AddressInfo } from "node:net";
 import { createGuard, parseIp } from "../../src/gateway/egress/guard/index.ts";
 import { createEgressServer } from "../../src/gateway/egress/proxy/index.ts";
 import { tcpConnector } from "../../src/gateway/egress/proxy/ports.ts";
+import { tuneHeap } from "../../src/gateway/heap.ts";
 import { createLogger } from "../../src/lib/logging.ts";
 import { openAudit } from "./audit.ts";
 import { benchPolicy } from "./policy.ts";
 
+// As the gateway's process does.
+tuneHeap();
 const [home = "", byte = "", stream = "", http = ""] = process.argv.slice(2);
 const ports: Record<number, number> = { 443: Number(byte), 8443: Number(stream), 80: Number(http) };
 const loopback = parseIp("127.0.0.1")!;

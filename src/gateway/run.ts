@@ -9,6 +9,7 @@ import { type GatewayActivity, gatewayFeed } from "./activity.ts";
 import type { InferenceConfig } from "./config.ts";
 import { createGuard, systemResolver } from "./egress/guard/index.ts";
 import { createEgressServer, type PolicyPort } from "./egress/proxy/index.ts";
+import { tuneHeap } from "./heap.ts";
 import { InferenceRouter, type RouterOptions } from "./inference/router.ts";
 import { inferenceServer } from "./inference/server.ts";
 import { compilePolicy } from "./policy/index.ts";
@@ -56,6 +57,7 @@ const MODEL_ONLY: PolicyPort = {
 
 /** Starts the gateway; resolves once it watches the launcher. */
 export async function runGateway(options: GatewayOptions): Promise<Gateway> {
+  tuneHeap();
   const { paths, config, logger, usage, turns, profiles, launcher, egress } = options;
   const feed = gatewayFeed();
   const router = new InferenceRouter({
