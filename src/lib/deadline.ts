@@ -3,13 +3,16 @@
  * setting and lifting one is a few writes in memory instead of a timer with its closures.
  */
 
-const armed = new Set<Deadline>();
+import { Bag, type Bagged } from "./bag.ts";
+
+const armed = new Bag<Deadline>();
 let timer: NodeJS.Timeout | undefined;
 /** When the timer rings. */
 let ringsAt = Number.POSITIVE_INFINITY;
 
 /** One limit, set and lifted any number of times. It keeps the process alive while it is set, as a timer does. */
-export class Deadline {
+export class Deadline implements Bagged {
+  place = -1;
   private at = 0;
   private readonly onDue: () => void;
 
@@ -31,13 +34,13 @@ export class Deadline {
     if (armed.delete(this) && armed.size === 0) timer?.unref();
   }
 
-  /** Calls those that are due. */
-  static ring(this: void): void {
+  /** Calls back if it is due and still set. */
+  static ring(): void {
     ringsAt = Number.POSITIVE_INFINITY;
     const now = performance.now();
     let next = Number.POSITIVE_INFINITY;
     const due: Deadline[] = [];
-    for (const one of armed) {
+    for (const one of armed.all()) {
       if (one.at <= now) due.push(one);
       else if (one.at < next) next = one.at;
     }

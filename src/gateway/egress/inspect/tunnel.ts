@@ -7,6 +7,7 @@ import type { Authority } from "../guard/index.ts";
 import { type Client, ESTABLISHED, type Inside, type Shared } from "../proxy/client.ts";
 import { judgeFirstBytes } from "../proxy/first-bytes.ts";
 import type { Admitted, Wanted } from "../proxy/gatekeeper.ts";
+import type { Open } from "../proxy/open.ts";
 import { ByteReader } from "../proxy/reader.ts";
 import { type Reply, reply } from "../proxy/replies.ts";
 import type { Inspection } from "./ports.ts";
@@ -36,13 +37,15 @@ export async function serveInspected(
 
   if (!(await gatekeeper.recordAlone(row))) return refuse(reply("audit_unavailable"));
   if (socket.destroyed) return;
-  const remove = open.add({
+  const entry: Open = {
+    place: -1,
     allowed: () => gatekeeper.decide(wanted).decision.verdict === "allow",
     close: () => socket.destroy(),
-  });
+  };
+  open.add(entry);
   // Bytes are counted by the requests inside, which have rows of their own.
   socket.once("close", () => {
-    remove();
+    open.remove(entry);
     gatekeeper.closed(admitted, 0, 0, performance.now() - started);
   });
 

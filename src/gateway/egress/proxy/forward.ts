@@ -15,6 +15,7 @@ import type { Client, Inside, Shared } from "./client.ts";
 import { endToEnd, type Framing } from "./framing.ts";
 import { named, type Wanted } from "./gatekeeper.ts";
 import { type HeaderLine, membersOf, type RequestHead, valuesOf } from "./head.ts";
+import type { Open } from "./open.ts";
 import { queryOf } from "./path.ts";
 import { relay } from "./relay.ts";
 import { type Reply, reply } from "./replies.ts";
@@ -89,7 +90,8 @@ export async function forward(
   const { socket } = dialled;
 
   let settled = admitted.decision.layer === "standing" || admitted.decision.layer === "session";
-  const remove = open.add({
+  const entry: Open = {
+    place: -1,
     allowed: () => {
       const now = gatekeeper.decide(wanted).decision;
       if (now.verdict === "allow") settled = true;
@@ -99,7 +101,8 @@ export async function forward(
       socket.destroy();
       client.socket.destroy();
     },
-  });
+  };
+  open.add(entry);
   let { row } = admitted;
   let stays = false;
   const [up, down] = [socket.bytesWritten, socket.bytesRead];
@@ -122,7 +125,7 @@ export async function forward(
     const ended = kept && outcome.kind === "refused" && outcome.reply.code === "upstream_unreachable";
     if (!ended || admitted.decision.layer !== "standing") return outcome;
   } finally {
-    remove();
+    open.remove(entry);
     const [bytesUp, bytesDown] = [socket.bytesWritten - up, socket.bytesRead - down];
     gatekeeper.closed({ ...admitted, row }, bytesUp, bytesDown, performance.now() - started);
     if (!stays) socket.destroy();

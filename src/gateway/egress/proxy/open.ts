@@ -2,9 +2,10 @@
  * Everything of one sandbox that is open upstream, so that a policy that tightens closes what it no longer allows, and
  * so that the tunnels can be counted.
  */
+import { Bag, type Bagged } from "../../../lib/bag.ts";
 
 /** Something open. */
-export interface Open {
+export interface Open extends Bagged {
   /** Asks the policy again. */
   allowed(): boolean;
   close(): void;
@@ -12,7 +13,7 @@ export interface Open {
 
 /** The open ones. */
 export class OpenSet {
-  private readonly entries = new Set<Open>();
+  private readonly entries = new Bag<Open>();
   private slots = 0;
 
   /** Takes one of `limit` slots for a tunnel, before anything is waited for; undefined when all are taken. */
@@ -26,16 +27,18 @@ export class OpenSet {
     };
   }
 
-  /** Adds; returns its removal. */
-  add(entry: Open): () => void {
+  add(entry: Open): void {
     this.entries.add(entry);
-    return () => this.entries.delete(entry);
+  }
+
+  remove(entry: Open): void {
+    this.entries.delete(entry);
   }
 
   /** Judges all again; returns how many were closed. */
   judge(): number {
     let closed = 0;
-    for (const entry of [...this.entries]) {
+    for (const entry of this.entries.all()) {
       if (entry.allowed()) continue;
       this.entries.delete(entry);
       entry.close();
@@ -46,7 +49,9 @@ export class OpenSet {
 
   /** Closes all. */
   closeAll(): void {
-    for (const entry of [...this.entries]) entry.close();
-    this.entries.clear();
+    for (const entry of this.entries.all()) {
+      this.entries.delete(entry);
+      entry.close();
+    }
   }
 }

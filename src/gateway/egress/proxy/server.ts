@@ -2,6 +2,7 @@
  * The egress proxy of one sandbox, behind one listening socket: the socket is the identity, nothing in a request is.
  */
 import { createServer, type Server, type Socket } from "node:net";
+import { Bag, type Bagged } from "../../../lib/bag.ts";
 import { Canceller } from "../../../lib/cancel.ts";
 import type { Logger } from "../../../lib/logging.ts";
 import type { CredentialPort } from "../../credentials/ports.ts";
@@ -43,6 +44,17 @@ export interface EgressOptions {
 /** A listening server, plus what the gateway needs to end it. */
 export type EgressServer = Server & { closeAllConnections(): void };
 
+/** A client: aborts when it is gone. */
+class Connected extends Canceller implements Bagged {
+  place = -1;
+  readonly socket: Socket;
+
+  constructor(socket: Socket) {
+    super();
+    this.socket = socket;
+  }
+}
+
 /** Makes the server; the caller lets it listen. */
 export function createEgressServer(options: EgressOptions): EgressServer {
   const {
@@ -56,7 +68,7 @@ export function createEgressServer(options: EgressOptions): EgressServer {
   } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const open = new OpenSet();
-  const clients = new Set<Socket>();
+  const clients = new Bag<Connected>();
   const shared: Shared = {
     gatekeeper: new Gatekeeper({ sandboxId, policy, guard, approver, audit, connector, limits }),
     limits,
@@ -68,11 +80,11 @@ export function createEgressServer(options: EgressOptions): EgressServer {
   };
 
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    const gone = new Canceller();
-    clients.add(socket);
+    const gone = new Connected(socket);
+    clients.add(gone);
     // The one listener for a client's end; everybody else hears of it by `gone`.
     socket.on("close", () => {
-      clients.delete(socket);
+      clients.delete(gone);
       gone.abort();
     });
     if (clients.size > limits.connections)
@@ -90,7 +102,7 @@ export function createEgressServer(options: EgressOptions): EgressServer {
   return Object.assign(server, {
     closeAllConnections() {
       open.closeAll();
-      for (const socket of clients) socket.destroy();
+      for (const { socket } of clients.all()) socket.destroy();
     },
   });
 }

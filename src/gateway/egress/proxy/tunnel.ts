@@ -7,6 +7,7 @@ import { serveInspected } from "../inspect/tunnel.ts";
 import { type Client, ESTABLISHED, type Inside, type Shared } from "./client.ts";
 import { judgeFirstBytes } from "./first-bytes.ts";
 import type { Wanted } from "./gatekeeper.ts";
+import type { Open } from "./open.ts";
 import { relay } from "./relay.ts";
 import { type Reply, reply } from "./replies.ts";
 
@@ -59,7 +60,8 @@ export async function openTunnel(
 
   let blind = false;
   let settled = decision.layer === "standing" || decision.layer === "session";
-  const remove = open.add({
+  const entry: Open = {
+    place: -1,
     allowed: () => {
       const now = gatekeeper.decide(wanted).decision;
       // What is to be judged request by request from now on can't go on unseen.
@@ -72,18 +74,16 @@ export async function openTunnel(
       upstream.destroy();
       socket.destroy();
     },
-  });
-  const expire = () => {
-    upstream.destroy();
-    socket.destroy();
   };
+  open.add(entry);
+  const expire = entry.close;
   until?.addEventListener("abort", expire, { once: true });
   upstream.on("close", () => {
     gatekeeper.closed(admitted, upstream.bytesWritten, upstream.bytesRead, performance.now() - started);
   });
   // The client's end is the tunnel's: requests inside it may outlive the first upstream connection.
   gone.addEventListener("abort", () => {
-    remove();
+    open.remove(entry);
     until?.removeEventListener("abort", expire);
     upstream.destroy();
   });
