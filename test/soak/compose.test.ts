@@ -76,6 +76,7 @@ describe("docker-compose up", { skip }, () => {
   });
 
   test("each sees its own secrets only; Docker's socket is the launcher's alone", async () => {
+    assert.equal(compose("exec", "-T", "launcher", "ls", "-A", `${home}/secrets`).trim(), "");
     for (const name of ["gateway", "worker", "console", "access", "redis"]) {
       const look = `ls -d ${home}/secrets/* 2>/dev/null; ls -d ${home}/users /var/run/docker.sock 2>/dev/null; true`;
       const seen = compose("exec", "-T", name, "sh", "-c", look).trim().split("\n").filter(Boolean);
