@@ -70,8 +70,13 @@ export class OomCounter {
   }
 
   private hear(line: string): void {
-    const event = JSON.parse(line) as { time: number; Actor?: { Attributes?: Record<string, string> } };
-    this.since = event.time + 1;
+    let event: { time?: number; Actor?: { Attributes?: Record<string, string> } };
+    try {
+      event = JSON.parse(line) as typeof event;
+    } catch {
+      return; // no event; throwing here would end the launcher
+    }
+    this.since = (event.time ?? this.since) + 1;
     const id = event.Actor?.Attributes?.[LABEL.sandbox];
     if (id) this.kills.set(id, this.of(id) + 1);
   }

@@ -85,9 +85,11 @@ export function readableBySandboxes(
     mkdirSync(temporary, { mode: 0o755 });
     for (const part of parts)
       cpSync(join(dir, part), join(temporary, part), { recursive: true, dereference: true });
-    for (const file of files) {
-      const mode = statSync(join(temporary, file)).mode;
-      chmodSync(join(temporary, file), 0o644 | (mode & 0o100 ? 0o111 : 0));
+    // Whatever our umask is, or the modes of a private clone are.
+    for (const name of ["", ...readdirSync(temporary, { recursive: true })]) {
+      const path = join(temporary, String(name));
+      const stat = statSync(path);
+      chmodSync(path, stat.isDirectory() ? 0o755 : 0o644 | (stat.mode & 0o100 ? 0o111 : 0));
     }
     renameSync(temporary, copy);
   }

@@ -150,11 +150,10 @@ export class LauncherClient {
     const socket = connect(this.options.socket);
     this.socket = socket;
     socket.on("connect", () => {
-      this.failures = 0;
       if (this.watchers.size > 0) this.send(socket, REWATCH, { op: "watch" });
       for (const [id, { body }] of this.pending) this.send(socket, id, body);
     });
-    readLines(socket, (line) => this.receive(line));
+    readLines(socket, (line) => this.receive(socket, line));
     socket.on("error", () => {}); // "close" follows
     socket.on("close", () => {
       this.socket = undefined;
@@ -183,8 +182,11 @@ export class LauncherClient {
     for (const watcher of this.watchers) watcher(id, info);
   }
 
-  private receive(line: string): void {
-    const answer = Answer.parse(JSON.parse(line));
+  private receive(socket: Socket, line: string): void {
+    const answer = readAnswer(line);
+    // Another release's launcher, on its way out or in: whoever waits for an answer is told when its time is up.
+    if (!answer) return void socket.destroy();
+    this.failures = 0;
     if ("event" in answer) {
       this.tell(answer.sandboxId, answer.info ?? undefined);
     } else if (answer.id === REWATCH) {
@@ -194,6 +196,14 @@ export class LauncherClient {
     } else {
       this.take(answer.id)?.reject(new Fault(defined(answer.error)));
     }
+  }
+}
+
+function readAnswer(line: string): z.output<typeof Answer> | undefined {
+  try {
+    return Answer.parse(JSON.parse(line));
+  } catch {
+    return undefined;
   }
 }
 
