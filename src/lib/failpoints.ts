@@ -18,6 +18,8 @@ export const FAILPOINTS = [
   "dispatch.before-run",
   "dispatch.after-heard",
   "dispatch.after-run",
+  "steer.after-join",
+  "steer.after-offer",
   "streaming.delta",
   "settle.before-script",
   "settle.after-script",

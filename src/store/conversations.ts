@@ -7,7 +7,8 @@ import { Fault } from "../lib/errors.ts";
 import type { Connection } from "./connection.ts";
 import { checked, parsed, timeOf, toJson } from "./json.ts";
 import { keys } from "./keys.ts";
-import { AnswerBody, Attachment, Delivery, MAX_TEXT_BYTES, QueueMode } from "./records.ts";
+import { AnswerBody, Attachment, Delivery, MAX_TEXT_BYTES, QueueMode, TurnRecord } from "./records.ts";
+import { wholeText } from "./repeat.ts";
 
 /** A conversation as its people may see it. */
 export interface ConversationLook {
@@ -54,6 +55,8 @@ const Core = z.looseObject({
   acceptedAt: z.number(),
 });
 
+const Steered = TurnRecord.shape.steered.unwrap();
+
 /** The conversations of all bridges. */
 export function conversations(connection: Connection): ConversationPort {
   const c = keys.conversation;
@@ -79,13 +82,17 @@ export function conversations(connection: Connection): ConversationPort {
       const turnIds = await connection.command((r) => r.lrange(c.history(id), 0, -1));
       const turns = await Promise.all(
         turnIds.map((turnId) =>
-          connection.command((r) => r.hmget(c.finished(id, turnId), "core", "settledAt", "answer")),
+          connection.command((r) =>
+            r.hmget(c.finished(id, turnId), "core", "settledAt", "answer", "steered"),
+          ),
         ),
       );
-      return turns.flatMap(([core, settledAt, answer]): PastTurn[] => {
+      return turns.flatMap(([core, settledAt, answer, joined]): PastTurn[] => {
         // It has expired meanwhile.
         if (!core || !answer) return [];
-        const { turnId, session, text, attachments = [], acceptedAt } = parsed(Core, core, "turn");
+        const { turnId, session, attachments = [], acceptedAt, ...said } = parsed(Core, core, "turn");
+        const steered = joined ? parsed(Steered, joined, "turn") : [];
+        const text = wholeText({ ...said, steered });
         const files = attachments.map(({ name }) => name);
         const body = parsed(AnswerBody, answer, "answer");
         return [{ turnId, session, text, files, acceptedAt, settledAt: Number(settledAt), answer: body }];

@@ -27,6 +27,7 @@ const Outcome = z.discriminatedUnion("kind", [
   z.object({
     ...{ kind: z.literal("accepted"), seq: n, session: n, ahead: n },
     interrupts: z.string().optional(),
+    steers: z.string().optional(),
   }),
   z.object({ kind: z.literal("full"), waiting: n }),
   z.object({ kind: z.literal("session"), seq: n, session: n }),
@@ -112,8 +113,9 @@ export function ingress(
       const outcome = parsed(Outcome, json, "ingress outcome");
       if (outcome.kind === "full") await connection.run(...markCall(bridgeWake(bridge), id));
       failpoint("ingress.after-mark");
-      if (outcome.kind === "stop" || (outcome.kind === "accepted" && outcome.interrupts !== undefined))
-        connection.publish(channels.cancel(host), id);
+      // Whoever runs the turn looks at once; without the hint at its next renewal.
+      const touches = outcome.kind === "accepted" && (outcome.interrupts ?? outcome.steers) !== undefined;
+      if (outcome.kind === "stop" || touches) connection.publish(channels.cancel(host), id);
       if (outcome.kind === "accepted") ring(id, heard === 0 ? 0 : ANSWER_MS);
       const counts = outcome.kind === "accepted" && typeof left === "number" ? { left: left / 1_000 } : {};
       return { ...outcome, ...counts, duplicate: duplicate === 1 };

@@ -31,13 +31,14 @@ import type {
 
 /** Outcome of handing in an event. A duplicate returns the first outcome with `duplicate: true`. */
 export type AcceptResult =
-  /** `ahead`: the running turn and messages that wait. `interrupts`: the turn that this message ends. */
+  /** `ahead`: the running turn and messages that wait. `interrupts`: the turn that this message ends; `steers`: that it may join. */
   | {
       kind: "accepted";
       seq: number;
       session: number;
       ahead: number;
       interrupts?: string | undefined;
+      steers?: string | undefined;
       /** Messages that the principal may still hand in this minute, where `perMinute` was given. */
       left?: number | undefined;
       duplicate: boolean;
@@ -100,9 +101,11 @@ export interface TurnPort {
   claim(conversation: string, owner: string, deadOwner?: string, sure?: SureClaim): Promise<ClaimResult>;
   /**
    * Extends lease and slot. `lost` when fence or owner differ: stop acting, don't cancel.
-   * `cancel` is true when cancelUpTo ≥ the turn's last seq.
+   * `cancel` is true when cancelUpTo ≥ the turn's last seq, `joinable` when messages wait in mode `steer`.
    */
-  renew(turn: TurnRecord): Promise<{ kind: "ok"; cancel: boolean } | { kind: "lost" }>;
+  renew(turn: TurnRecord): Promise<{ kind: "ok"; cancel: boolean; joinable: boolean } | { kind: "lost" }>;
+  /** Makes messages that wait part of the running turn (`steered`), in mode `steer` only. `undefined` when the fence is stale. */
+  join(turn: TurnRecord): Promise<TurnRecord | undefined>;
   /** A fenced change of an unfinished turn. `starts` is incremented when state becomes `dispatching`, once per claim. */
   advance(
     turn: TurnRecord,
@@ -110,12 +113,14 @@ export interface TurnPort {
   ): Promise<TurnRecord | undefined>;
   /**
    * Ends a turn: outcome, answer into the outbox, entries removed, slot freed, outbox marked, bridge hinted.
-   * Repeating it is harmless. `undefined` when the fence is stale.
+   * Repeating it is harmless. `undefined` when the fence is stale. `taken`: seqs of joined messages that end with it; the
+   * other ones wait again.
    */
   settle(
     turn: TurnRecord,
     outcome: "answered" | "failed" | "interrupted" | "cancelled",
     body: AnswerBody,
+    taken?: readonly number[],
   ): Promise<{ more: boolean } | undefined>;
   /** Says how many turns of a principal may run at once; RUNNING_TURNS by default. */
   limitRunning(most: (principal: string) => number): void;

@@ -68,9 +68,9 @@ export const ModelName = z.string().regex(/^[a-z0-9-]{1,32}\/[A-Za-z0-9._:/@+-]{
 
 /**
  * What a message does that comes while a turn runs. `followup`: waits, and is answered together with others that wait.
- * `interrupt`: ends the running turn.
+ * `interrupt`: ends the running turn. `steer`: is put before the running agent at its next step, and answered with the turn.
  */
-export const QueueMode = z.enum(["followup", "interrupt"]);
+export const QueueMode = z.enum(["followup", "steer", "interrupt"]);
 export type QueueMode = z.infer<typeof QueueMode>;
 
 /** A command that changes a conversation's order of things (RELIABILITY §2 "Order"). */
@@ -172,6 +172,8 @@ export const TurnRecord = z.looseObject({
   text: z.string(),
   /** All their files, in order; absent when there are none. Several messages may bring more than MAX_ATTACHMENTS. */
   attachments: z.array(Attachment).optional(),
+  /** Messages that came while it ran and are answered with it, in order (mode `steer`). */
+  steered: z.array(z.looseObject({ seq: z.number(), text: z.string(), sender: z.string() })).optional(),
   /** Of its recordings, in order, once they were listened to. */
   heard: HeardList.optional(),
   session: z.number(),

@@ -39,6 +39,7 @@ export function turnOf(flat: unknown): TurnRecord {
     TurnRecord,
     {
       ...core,
+      ...(f["steered"] ? { steered: parsed(Listed, f["steered"], "turn") } : {}),
       ...(f["heard"] ? { heard: parsed(Listed, f["heard"], "turn") } : {}),
       state: f["state"],
       owner: f["owner"],
@@ -143,13 +144,27 @@ export function turns(
     async renew(turn) {
       const reply = await connection.run(
         "renew",
-        [c.state(turn.conversation), c.turn(turn.conversation)],
+        [c.state(turn.conversation), c.turn(turn.conversation), c.accepted(turn.conversation)],
         [turn.turnId, turn.owner, turn.fence, TIMEOUTS.lease],
       );
       // Only then the slot: a former holder must not keep one for a turn that has ended.
       if (reply === -1) return { kind: "lost" };
       await connection.run("hold", [p.running(turn.principal)], [turn.turnId, TIMEOUTS.lease]);
-      return { kind: "ok", cancel: reply === 1 };
+      return { kind: "ok", cancel: reply === 1, joinable: reply === 2 };
+    },
+
+    async join(turn) {
+      const id = turn.conversation;
+      const flat = checked(
+        Fields,
+        await connection.run(
+          "join",
+          [c.state(id), c.accepted(id), c.entries(id), c.turn(id)],
+          [turn.turnId, turn.owner, turn.fence, MAX_TEXT_BYTES],
+        ),
+        "turn",
+      );
+      return flat.length === 0 ? undefined : turnOf(flat);
     },
 
     async advance(turn, change) {
@@ -172,7 +187,7 @@ export function turns(
       return flat.length === 0 ? undefined : turnOf(flat);
     },
 
-    async settle(turn, outcome, body) {
+    async settle(turn, outcome, body, taken = []) {
       const id = turn.conversation;
       const json = toJson(checked(AnswerBody, body, "answer"));
       failpoint("settle.before-script");
@@ -190,7 +205,7 @@ export function turns(
             c.finished(id, turn.turnId),
             c.history(id),
           ],
-          [turn.turnId, turn.owner, turn.fence, outcome, json, FINISHED_MS, MAX_HISTORY],
+          [turn.turnId, turn.owner, turn.fence, outcome, json, FINISHED_MS, MAX_HISTORY, toJson(taken)],
         ),
         "settle reply",
       );

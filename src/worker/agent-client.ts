@@ -121,6 +121,11 @@ export class AgentClient implements ControlHandler {
     return this.#ask({ type: "cancel", turnId, fence });
   }
 
+  /** Puts a message before the agent of a running turn. Rejects with `guest-not-steerable` when it takes none. */
+  steer(turnId: string, fence: number, steer: number, text: string): Promise<GuestAck> {
+    return this.#ask({ type: "steer", turnId, fence, steer, text });
+  }
+
   /** What a person said to a command's question. */
   answer(turnId: string, fence: number, ask: string, decision: CommandDecision): Promise<GuestAck> {
     return this.#ask({ type: "answer", turnId, fence, ask, decision });

@@ -9,6 +9,6 @@ import type { TurnRecord } from "../store/index.ts";
 export function isShut(turn: TurnRecord, shut: (principal: string) => boolean): boolean {
   if (shut(turn.principal)) return true;
   const [platform = turn.bridge] = turn.bridge.split(".");
-  const { senders = [] } = turn;
-  return senders.length > 0 && senders.every((id) => shut(principalOf(platform, id)));
+  const senders = [...(turn.senders ?? []), ...(turn.steered ?? []).map(({ sender }) => sender)];
+  return turn.senders !== undefined && senders.every((id) => shut(principalOf(platform, id)));
 }

@@ -1,4 +1,4 @@
-/** What guest and gateway are told of a turn: opaque names, never a platform's ids. Pure. */
+/** What guest, gateway and log are told of a turn: to the first two opaque names, never a platform's ids. Pure. */
 import { derivedId } from "../lib/ids.ts";
 import type { TurnContextPort, TurnRecord } from "../store/index.ts";
 
@@ -19,4 +19,9 @@ export function contextOf(turn: TurnRecord): Parameters<TurnContextPort["begin"]
     bridge,
     deliver,
   };
+}
+
+/** What each line about a turn carries. */
+export function logFields({ turnId, conversation, fence, principal }: TurnRecord) {
+  return { turnId, sandboxId: principal, conversation, fence };
 }

@@ -14,6 +14,8 @@ export interface LeaseEvents {
   lost(): void;
   /** The user wants no more of it; may come more than once. */
   cancel(): void;
+  /** Messages wait that may join the turn; comes again until they have. */
+  joinable(): void;
 }
 
 /** See the module's header. */
@@ -62,6 +64,7 @@ export class TurnLease {
       this.#lease.renewed(askedAt);
       this.#watch();
       if (answer.cancel && this.held()) this.#events.cancel();
+      if (answer.joinable && this.held()) this.#events.joinable();
     } catch (error) {
       this.#log.debug({ reason: describeError(error) }, "lease was not renewed");
     } finally {

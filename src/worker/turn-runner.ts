@@ -23,8 +23,9 @@ import type { LauncherPort } from "./launcher-port.ts";
 import { MemoryVerdict } from "./memory-verdict.ts";
 import { retrying } from "./retry.ts";
 import type { Sandbox } from "./sandbox.ts";
+import { Steering } from "./steering.ts";
 import { TimeLimit } from "./time-limit.ts";
-import { contextOf, sessionKeyOf } from "./turn-context.ts";
+import { contextOf, logFields, sessionKeyOf } from "./turn-context.ts";
 import type { TurnFiles } from "./turn-files.ts";
 import { TurnLease } from "./turn-lease.ts";
 import { type Effect, type Ending, newMachine, step, type TurnInput } from "./turn-machine.ts";
@@ -53,6 +54,7 @@ export class TurnRun {
   readonly #sandbox: Sandbox;
   readonly #client: AgentClient;
   readonly #lease: TurnLease;
+  readonly #steering: Steering;
   readonly #telling: TurnTelling;
   readonly #limit: TimeLimit;
   readonly #memory: MemoryVerdict;
@@ -63,6 +65,8 @@ export class TurnRun {
   #turn: TurnRecord;
   #machine = newMachine();
   #unlisten: (() => void) | undefined;
+  /** The guest itself said how the turn ended. */
+  #told = false;
   #more = false;
   #lastSeq = 0;
   #storedSeqAt = performance.now();
@@ -81,6 +85,13 @@ export class TurnRun {
     this.#lease = new TurnLease(deps.turns, turn, askedAt, this.#log, {
       lost: () => this.#feed({ type: "lease-lost" }),
       cancel: () => this.#feed({ type: "cancel" }),
+      joinable: () => this.#steering.joinable(),
+    });
+    this.#steering = new Steering({
+      ...{ client: this.#client, log: this.#log, recovered: !fresh },
+      turn: () => this.#turn,
+      join: () => this.#store(() => deps.turns.join(this.#turn)),
+      running: () => this.#machine.phase === "running" && this.#lease.held(),
     });
     this.#limit = new TimeLimit(deps.approvals, () => this.#feed({ type: "time-limit" }));
     this.#memory = new MemoryVerdict(deps.launcher, turn.principal);
@@ -138,6 +149,7 @@ export class TurnRun {
     this.#machine = machine;
     if (machine.phase !== from) this.#log.debug({ event: input.type, from, to: machine.phase }, "turn");
     if (machine.phase === "starting" || machine.phase === "attaching") this.#limit.start(this.#turn);
+    if (machine.phase === "running" && from !== "running") this.#steering.resume();
     for (const effect of effects) this.#perform(effect);
   }
 
@@ -293,7 +305,8 @@ export class TurnRun {
     this.#telling.quiet();
     const { files } = this.#deps;
     const body = said.kind === "final" ? await files.collect(this.#client, this.#turn.turnId, said) : said;
-    const settled = await this.#stored(() => this.#deps.turns.settle(this.#turn, outcome, body));
+    const taken = this.#steering.ending(this.#told);
+    const settled = await this.#stored(() => this.#deps.turns.settle(this.#turn, outcome, body, taken));
     if (!settled) return;
     files.settled(this.#client, this.#turn, outcome, body);
     this.#more = settled.more;
@@ -305,8 +318,12 @@ export class TurnRun {
     this.#feed({ type: "settled" });
   }
 
-  async #advance(change: Parameters<TurnPort["advance"]>[1]): Promise<boolean> {
-    const stored = await this.#stored(() => this.#deps.turns.advance(this.#turn, change));
+  #advance(change: Parameters<TurnPort["advance"]>[1]): Promise<boolean> {
+    return this.#store(() => this.#deps.turns.advance(this.#turn, change));
+  }
+
+  async #store(write: () => Promise<TurnRecord | undefined>): Promise<boolean> {
+    const stored = await this.#stored(write);
     if (stored) this.#turn = stored;
     return stored !== undefined;
   }
@@ -338,7 +355,9 @@ export class TurnRun {
     if (!this.#lease.held()) return;
     this.#lastSeq = seq;
     const end = endOf(event);
+    if (event.kind === "steer") this.#steering.event(event);
     if (end) {
+      this.#told = true;
       this.#feed(end);
       return;
     }
@@ -378,9 +397,4 @@ export class TurnRun {
     this.#slot.free();
     this.#ended.resolve({ more: this.#more, detached });
   }
-}
-
-/** What each line about a turn carries. */
-function logFields({ turnId, conversation, fence, principal }: TurnRecord) {
-  return { turnId, sandboxId: principal, conversation, fence };
 }

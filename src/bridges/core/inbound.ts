@@ -204,11 +204,12 @@ async function refuse(
   return { kind: "answered", code };
 }
 
-/** Pieces of one message, and one that ends the running turn, don't wait behind anything. */
+/** Pieces of one message, and one that ends the running turn or joins it, don't wait behind anything. */
 function tellWaiting(message: Admitted, result: AcceptResult, deps: InboundDeps): void {
   if (result.kind !== "accepted" || result.duplicate) return;
   const alone = message.join === undefined && message.quietMs === undefined;
-  const ahead = alone && result.interrupts === undefined ? result.ahead : 0;
+  const steers = result.steers !== undefined && !message.files;
+  const ahead = alone && result.interrupts === undefined && !steers ? result.ahead : 0;
   deps.waiting.accepted(message.conversation, message.deliver, ahead);
 }
 

@@ -15,6 +15,7 @@ import {
   type ToGuest,
 } from "./protocol.ts";
 import { transcribe } from "./transcribe.ts";
+import type { Turn } from "./turn.ts";
 import { TurnRefused, type Turns } from "./turns.ts";
 
 type Ack = Omit<Extract<FromGuest, { type: "ack"; ok: true }>, "type" | "id" | "ok">;
@@ -31,6 +32,8 @@ export interface Guest {
   warmUp(): Promise<void>;
   /** Tells the host which files change, for so long. */
   watchFiles(ms: number): void;
+  /** Puts a message before the agent of a running turn. Throws TurnRefused. */
+  steer(turn: Turn, steer: number, text: string): void;
   /** Passes a person's word about a command on to the agent. */
   answer(ask: string, decision: CommandDecision): Promise<void>;
   /** Cuts the agent's connections to the gateway. */
@@ -77,6 +80,9 @@ async function perform(guest: Guest, command: Numbered): Promise<{ ack?: Ack; af
       turn.cancel();
       return { ack: { turn: turn.describe() } };
     }
+    case "steer":
+      guest.steer(turns.get(command.turnId, command.fence), command.steer, command.text);
+      return {};
     case "answer":
       turns.get(command.turnId, command.fence);
       await guest.answer(command.ask, command.decision);

@@ -38,6 +38,7 @@ const agent = new Agent(start, paths, {
   },
 });
 const warm = new WarmRuns(agent, start.bootId);
+const steer: WarmRuns["steer"] = (turn, id, text) => warm.steer(turn, id, text);
 const answer: WarmRuns["answer"] = (ask, decision) => warm.answer(ask, decision);
 const turns = new Turns(run, () => link.changed());
 const link = new HostLink(paths.controlSocket, {
@@ -61,6 +62,7 @@ const link = new HostLink(paths.controlSocket, {
         warmUp,
         watchFiles,
         answer,
+        steer,
         quiet,
         shutdown,
       },

@@ -58,6 +58,8 @@ export type TurnEvent =
       summary: string;
       ok?: boolean;
     }
+  /** A message that was sent to the running turn: the agent has it (`taken`), or won't get it here. */
+  | { kind: "steer"; steer: number; taken: boolean }
   /** OpenClaw waits for a person's word before it runs this command; answered by `answer`. */
   | { kind: "ask"; ask: string; command: string; cwd: string; always: boolean }
   /** It waits no more. */
@@ -132,6 +134,7 @@ export type FromGuest =
 export type GuestError =
   | "stale-fence"
   | "unknown-turn"
+  | "not-steerable"
   | "busy"
   | "agent-failed"
   | "bad-command"
@@ -165,6 +168,11 @@ export type ToGuest =
       timeoutMs: number;
     }
   | { type: "cancel"; id: number; turnId: string; fence: number }
+  /**
+   * A message for a running turn, put before its agent at the next step; idempotent by turn and `steer`. What the agent
+   * answers to it is part of the turn's `final`. `not-steerable`: the turn is over, or its agent can't take it.
+   */
+  | { type: "steer"; id: number; turnId: string; fence: number; steer: number; text: string }
   /** What a person said to an `ask` of a running turn. One that is over already is no error. */
   | { type: "answer"; id: number; turnId: string; fence: number; ask: string; decision: CommandDecision }
   /** Replays events after `afterSeq` and goes on sending. */

@@ -6,18 +6,21 @@ import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Agent } from "./agent.ts";
 import { type CommandAsk, readCommandAsk } from "./command-ask.ts";
-import type { GatewayClient, GatewayEvent } from "./gateway-client.ts";
+import { type GatewayClient, type GatewayEvent, GatewayRefusal } from "./gateway-client.ts";
 import { LIMITS } from "./limits.ts";
 import { log, reason } from "./log.ts";
 import { killTools, ticks } from "./processes.ts";
 import type { CommandDecision } from "./protocol.ts";
 import type { LastEvent, Turn } from "./turn.ts";
-import { type Outcome, TurnMapper } from "./turn-mapper.ts";
+import { TurnRuns } from "./turn-runs.ts";
+import { TurnRefused } from "./turns.ts";
 
 /** A turn that was given to the agent. */
 interface AgentLink {
   turn: Turn;
-  mapper: TurnMapper;
+  client: GatewayClient;
+  /** Its own run, and one for each message that was steered into it. It ends when all have. */
+  runs: TurnRuns;
   /** How the turn ends when its run is aborted or has to be killed. */
   aborted: LastEvent;
 }
@@ -50,8 +53,9 @@ export class WarmRuns {
     }
     if (!client) return turn.end({ kind: "cancelled" });
 
-    const mapper = new TurnMapper((event) => turn.emit(event));
-    const link: AgentLink = { turn, mapper, aborted: { kind: "cancelled" } };
+    const runs = new TurnRuns((event) => turn.emit(event));
+    const link: AgentLink = { turn, client, runs, aborted: { kind: "cancelled" } };
+    runs.add(turn.id);
     this.#links.set(turn.id, link);
     const began = ticks();
     const limit = setTimeout(() => {
@@ -69,18 +73,42 @@ export class WarmRuns {
       });
     await turn.ended;
     clearTimeout(limit);
-    this.#links.delete(turn.id);
+    for (const id of runs.ids) this.#links.delete(id);
+  }
+
+  /**
+   * Puts a message before the agent of a running turn. OpenClaw gives it a run of its own: that ends without a word when
+   * the running one takes the message in at its next step, and answers by itself when that had ended already.
+   */
+  steer(turn: Turn, steer: number, text: string): void {
+    const runId = `${turn.id}.${steer}`;
+    const link = this.#links.get(turn.id);
+    if (link?.runs.ids.includes(runId)) return;
+    if (!link || turn.done || turn.cancelled || typeof text !== "string" || !Number.isInteger(steer))
+      throw new TurnRefused("not-steerable", "the turn takes no more messages");
+    // Said before it is sent: whoever comes after a crash must not send it again.
+    turn.emit({ kind: "steer", steer, taken: true });
+    link.runs.add(runId);
+    this.#links.set(runId, link);
+    const sessionKey = agentSession(turn.request.sessionKey);
+    link.client
+      .request("chat.send", { message: text, sessionKey, idempotencyKey: runId, queueMode: "steer" })
+      .catch((error) => {
+        if (!(error instanceof GatewayRefusal) || turn.done) return;
+        log("warn", "steer-refused", { turnId: turn.id, err: reason(error) });
+        turn.emit({ kind: "steer", steer, taken: false });
+        link.runs.drop(runId);
+        this.#settle(link);
+      });
   }
 
   /** Takes every event of the gateway; those of other runs are ignored. */
   event({ event, payload }: GatewayEvent): void {
     const ask = readCommandAsk({ event, payload });
     if (ask) this.#ask(ask);
-    const link = ask ? undefined : this.#links.get(String(payload["runId"]));
-    if (!link) return;
-    if (event === "agent") link.mapper.agent(payload);
-    const outcome = event === "chat" ? link.mapper.chat(payload) : undefined;
-    if (outcome) this.#settle(link, outcome);
+    const runId = String(payload["runId"]);
+    const link = ask ? undefined : this.#links.get(runId);
+    if (link?.runs.event(runId, event, payload)) this.#settle(link);
   }
 
   /** A person's word about a command. One that is over already, or isn't known any more, is no error. */
@@ -94,8 +122,8 @@ export class WarmRuns {
 
   /** The agent died: what ran on it is lost, once. Turns that still wait for it go on waiting. */
   lost(detail: string): void {
-    for (const { turn, mapper } of this.#links.values()) {
-      mapper.end();
+    for (const { turn, runs } of this.#links.values()) {
+      runs.end();
       if (turn.cancelled) turn.end({ kind: "cancelled" });
       else turn.end({ kind: "failed", code: "agent-crashed", message: detail, retryable: true });
     }
@@ -114,11 +142,14 @@ export class WarmRuns {
     void turn.ended.then(() => this.#asks.delete(ask.event.ask));
   }
 
-  #settle({ turn, mapper, aborted }: AgentLink, outcome: Outcome): void {
-    mapper.end();
-    if (outcome.kind === "final") turn.end({ kind: "final", text: outcome.text });
+  /** Ends the turn when all its runs have. */
+  #settle({ turn, runs, aborted }: AgentLink): void {
+    const outcome = runs.outcome;
+    if (!outcome || turn.done) return;
+    runs.end();
+    if (outcome.kind === "final" && !turn.cancelled) turn.end({ kind: "final", text: outcome.text });
     else if (turn.cancelled || outcome.kind === "aborted") turn.end(aborted);
-    else
+    else if (outcome.kind === "error")
       turn.end({
         kind: "failed",
         code: "agent-error",
@@ -128,12 +159,13 @@ export class WarmRuns {
   }
 
   /** Asks, then kills the turn's tools, then the agent. */
-  async #stopRun(client: GatewayClient, { turn, aborted }: AgentLink, began: number): Promise<void> {
+  async #stopRun(client: GatewayClient, { turn, runs, aborted }: AgentLink, began: number): Promise<void> {
     if (turn.done) return;
     const sessionKey = agentSession(turn.request.sessionKey);
     const abort = () =>
       client
-        .request("chat.abort", { sessionKey, runId: turn.id })
+        // With messages steered into it, all of the session: one that still waits would run by itself.
+        .request("chat.abort", { sessionKey, ...(runs.ids.length > 1 ? {} : { runId: turn.id }) })
         .catch((error) => log("warn", "abort-refused", { err: reason(error) }));
     void abort();
     if (await endsWithin(turn, LIMITS.cancelSoft)) return;

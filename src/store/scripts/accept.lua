@@ -72,7 +72,8 @@ if kind == "text" then
     if quiet == 0 then redis.call("HDEL", state, "quietUntil")
     else redis.call("HSET", state, "quietUntil", at + quiet) end
     outcome = '{"kind":"accepted","seq":' .. seq .. ',"session":' .. session .. ',"ahead":' .. ahead
-      .. (interrupts and ',"interrupts":"' .. running .. '"' or "") .. '}'
+      .. (interrupts and ',"interrupts":"' .. running .. '"' or "")
+      .. (s[4] == "steer" and running ~= "" and ',"steers":"' .. running .. '"' or "") .. '}'
   end
 elseif kind == "new" then
   local seq = redis.call("HINCRBY", state, "seq", 1)

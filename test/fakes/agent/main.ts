@@ -51,8 +51,16 @@ function gateway(): void {
   const sessions = new Map<string, Message[]>();
   const runs = new Map<
     string,
-    { key: string; working: boolean; abort: AbortController; ended: Promise<string> }
+    {
+      key: string;
+      working: boolean;
+      abort: AbortController;
+      ended: Promise<string>;
+      /** Steered into it and not taken in yet. */
+      waiting: { runId: string; text: string }[];
+    }
   >();
+  const steeredIds = new Set<string>();
   /** Sessions whose broken run goes on, as OpenClaw's do after a crash ("Restart recovery"). */
   const resumed = new Set<string>();
   const peers = new Set<Peer>();
@@ -103,11 +111,25 @@ function gateway(): void {
     if (method === "chat.send") {
       stampOf(String(params["message"]));
       // What comes while a resumed run works is taken into that one: its own run ends without a word.
-      if (resumed.has(sessionKey)) tellAll({ runId, sessionKey, state: "final", message: { content: [] } });
+      const active = [...runs.values()].find((one) => one.key === sessionKey && one.working);
+      if (steeredIds.has(runId)) return { runId, status: "in_flight" };
+      if (params["queueMode"] === "steer" && active) {
+        steeredIds.add(runId);
+        active.waiting.push({ runId, text: String(params["message"]) });
+      } else if (resumed.has(sessionKey))
+        tellAll({ runId, sessionKey, state: "final", message: { content: [] } });
       else if (!run) startRun(runId, sessionKey, String(params["message"]));
       return { runId, status: run ? "in_flight" : "started" };
     }
     if (method === "chat.abort") {
+      if (params["runId"] === undefined) {
+        const all = [...runs.values()].filter((one) => one.key === sessionKey && one.working);
+        for (const one of all) {
+          for (const { runId: id } of one.waiting.splice(0)) tellTaken(id, sessionKey);
+          one.abort.abort();
+        }
+        return { ok: true, aborted: all.length > 0, runIds: [] };
+      }
       run?.abort.abort();
       return { ok: true, aborted: run !== undefined, runIds: run ? [runId] : [] };
     }
@@ -129,6 +151,11 @@ function gateway(): void {
     for (const peer of peers) peer.send({ type: "event", event: "chat", payload });
   }
 
+  /** A steered message was taken in: its own run ends without a word. */
+  function tellTaken(runId: string, sessionKey: string): void {
+    tellAll({ runId, sessionKey, state: "final", message: { content: [] } });
+  }
+
   function startRun(runId: string, sessionKey: string, text: string): void {
     const history = sessions.get(sessionKey) ?? loadSession(sessionKey);
     sessions.set(sessionKey, history);
@@ -139,7 +166,13 @@ function gateway(): void {
         peer.send({ type: "event", event, payload: { runId, sessionKey, ...payload } });
     };
     const emit = (stream: string, data: Record<string, unknown>) => tell("agent", { stream, data });
-    const ended = runTurn(model, history, text, emit, abort.signal).then(
+    const waiting: { runId: string; text: string }[] = [];
+    const steered = () =>
+      waiting.splice(0).map((one) => {
+        tellTaken(one.runId, sessionKey);
+        return one.text;
+      });
+    const ended = runTurn(model, history, text, emit, abort.signal, steered).then(
       ({ text: content }) => {
         saveSession(sessionKey, history);
         tell("chat", {
@@ -154,11 +187,13 @@ function gateway(): void {
         return "error";
       },
     );
-    const run = { key: sessionKey, working: true, abort, ended };
+    const run = { key: sessionKey, working: true, abort, ended, waiting };
     runs.set(runId, run);
     void ended.finally(() => {
       markEnded(sessionKey);
       run.working = false;
+      // What came too late is answered by itself.
+      for (const one of waiting.splice(0)) startRun(one.runId, sessionKey, one.text);
     });
   }
 }

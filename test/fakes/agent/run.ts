@@ -21,10 +21,15 @@ export async function runTurn(
   text: string,
   emit: Emit,
   signal: AbortSignal,
+  /** Messages that were steered into the run: taken in before each model call, as OpenClaw does. */
+  steered: () => string[] = () => [],
 ): Promise<{ text: string; output: number }> {
   // As OpenClaw sends it: a time and a block of facts before the user's words, an internal message after them.
+  const said: string[] = [];
+  const user = (words: string) =>
+    history.push({ role: "user", content: `[Sun 2026-11-22 21:25 UTC] ${info}\n\n${words}` });
   const info = 'Conversation info: ⟦openclaw:ctx⟧\n```json\n{"sender":{"id":"gateway-owner"}}\n```';
-  history.push({ role: "user", content: `[Sun 2026-11-22 21:25 UTC] ${info}\n\n${text}` });
+  user(text);
   let output = 0;
   for (let round = 1; round <= 8; round++) {
     const messages: Message[] = [
@@ -51,12 +56,17 @@ export async function runTurn(
     emit("usage", { outputTokens: output });
     if (answer.calls.length === 0) {
       history.push({ role: "assistant", content: answer.text });
-      return { text: answer.text, output };
+      said.push(answer.text);
+      const more = steered();
+      if (more.length === 0) return { text: said.join("\n\n"), output };
+      more.forEach(user);
+      continue;
     }
     history.push({ role: "assistant", content: answer.text, tool_calls: answer.calls });
     for (const call of answer.calls) {
       history.push({ role: "tool", tool_call_id: call.id, content: await useTool(call, emit, signal) });
     }
+    steered().forEach(user);
   }
   throw new Error("too many tool rounds");
 }

@@ -63,6 +63,8 @@ export const GERMAN: Readonly<Record<string, string>> = {
   "status.waiting.1": "Eine Nachricht wartet",
   "status.model": "Modell: `{model}` (ändern mit /model)",
   "status.queue-followup": "Neue Nachrichten warten, bis die laufende Antwort fertig ist (/queue)",
+  "status.queue-steer":
+    "Eine neue Nachricht erreicht den laufenden Agenten bei seinem nächsten Schritt (/queue)",
   "status.queue-interrupt": "Eine neue Nachricht beendet die laufende Antwort (/queue)",
   "status.today": "Heute verbraucht: {tokens} Token (/usage)",
   "usage.head": "Was du heute verbraucht hast (bis Mitternacht UTC):",
@@ -80,8 +82,12 @@ export const GERMAN: Readonly<Record<string, string>> = {
   "queue-how": "Zum Ändern schreib /queue und eines dieser Wörter.",
   "queue-unknown": "Die Art `{mode}` gibt es nicht. /queue zeigt, welche es gibt.",
   "queue.followup": "neue Nachrichten warten und werden dann gemeinsam beantwortet",
+  "queue.steer":
+    "eine neue Nachricht erreicht den laufenden Agenten bei seinem nächsten Schritt; eine Antwort gilt für beide",
   "queue.interrupt": "eine neue Nachricht beendet die laufende Antwort und kommt als nächste dran",
   "queue-set-followup": "Ab jetzt warten neue Nachrichten, bis die laufende Antwort fertig ist.",
+  "queue-set-steer":
+    "Ab jetzt erreicht eine neue Nachricht den laufenden Agenten bei seinem nächsten Schritt.",
   "queue-set-interrupt": "Ab jetzt beendet eine neue Nachricht die laufende Antwort.",
   "export-none": "In diesem Gespräch gibt es noch nichts zu exportieren.",
   "export-caption": "Dieses Gespräch: alles seit /new, höchstens die letzten 7 Tage.",
