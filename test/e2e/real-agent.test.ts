@@ -175,6 +175,37 @@ describe("the real agent", () => {
     await shown(next, new RegExp(`\\b${a + b}\\b`));
   });
 
+  it("/queue steer: a message during a tool, and one while it writes, are in the running turn's one answer", async () => {
+    const seen = since(ANNA);
+    say(ANNA, "/queue steer");
+    await shown(seen, /reaches the running agent/);
+    const { pid } = await sandboxOf(ANNA);
+    for (const [task, works] of [
+      ["run sleep 6", () => processesOf(pid).some(({ command }) => command.startsWith("sleep 6"))],
+      [
+        "count slowly to 12",
+        () => stage.telegram.bot.draftsOf(ANNA).some(({ text }) => text.startsWith("1, 2, 3")),
+      ],
+    ] as const) {
+      const turn = since(ANNA);
+      const before = vendor.seen.length;
+      say(ANNA, task);
+      await waitUntil(works, 30_000, () => `${task} did not start`);
+      const [a, b] = [draw(), draw()];
+      say(ANNA, `What is ${a}+${b}?`);
+      await shown(turn, new RegExp(`\\b${a + b}\\b`));
+      await delay(2_000);
+      const finals = turn().filter(({ text }) => !/^⚙️|^…$/.test(text));
+      assert.equal(finals.length, 1, JSON.stringify(finals.map(({ text }) => text)));
+      const asked = vendor.seen.slice(before).filter(({ raw }) => raw.includes(`${a}+${b}`));
+      assert.equal(asked.length, 1, "the model saw it once");
+      if (task.startsWith("count")) assert.match(finals[0]!.text, /12[\s\S]*\n/);
+    }
+    const back = since(ANNA);
+    say(ANNA, "/queue followup");
+    await shown(back, /wait until the running/);
+  });
+
   it("/new starts a session that knows nothing of the last", async () => {
     const nonce = `w${draw()}${draw()}`;
     const first = since(BORIS);

@@ -128,7 +128,7 @@ test("/stop discards what waits, cancels what runs, says how many, and lets late
   const turn = await claimed(worker, "console.stop");
   await accept(message("stop", "w1"));
   await accept(message("stop", "w2"));
-  assert.deepEqual(await worker.turns.renew(turn), { kind: "ok", cancel: false });
+  assert.deepEqual(await worker.turns.renew(turn), { kind: "ok", cancel: false, joinable: false });
   const event = command("stop", "stop");
   const stopped = { kind: "stop", seq: 4, running: turn.turnId, discarded: 2 };
   assert.deepEqual(await accept(event), { ...stopped, duplicate: false });
@@ -137,11 +137,15 @@ test("/stop discards what waits, cancels what runs, says how many, and lets late
     { kind: "notice", code: "stopped", params: { discarded: "2", running: "1" } },
   ]);
   await accept(message("stop", "after"));
-  assert.deepEqual(await worker.turns.renew(turn), { kind: "ok", cancel: true }, "seen without any hint");
+  assert.deepEqual(
+    await worker.turns.renew(turn),
+    { kind: "ok", cancel: true, joinable: false },
+    "seen without any hint",
+  );
   await worker.turns.settle(turn, "cancelled", { kind: "notice", code: "cancelled", params: {} });
   const next = await claimed(worker, "console.stop");
   assert.equal(next.text, "after");
-  assert.deepEqual(await worker.turns.renew(next), { kind: "ok", cancel: false });
+  assert.deepEqual(await worker.turns.renew(next), { kind: "ok", cancel: false, joinable: false });
 });
 
 test("/stop with nothing to stop says so", async () => {

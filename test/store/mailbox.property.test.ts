@@ -165,7 +165,7 @@ const renew = (pick: number) =>
     const result = await r.worker.turns.renew(handle);
     if (!isHolder(m, handle)) return assert.deepEqual(result, { kind: "lost" });
     m.turn!.live = true;
-    assert.deepEqual(result, { kind: "ok", cancel: m.cancelUpTo >= m.turn!.seqs.at(-1)! });
+    assert.deepEqual(result, { kind: "ok", cancel: m.cancelUpTo >= m.turn!.seqs.at(-1)!, joinable: false });
   });
 
 const settle = (pick: number) =>

@@ -166,7 +166,11 @@ test("after a restart a lease gets one grace period, from when the new Redis was
   const busy = await work.turns.claim("console.grace", "w2");
   assert.ok(busy.kind === "busy", "its lease ended during the outage, but its holder had no chance to renew");
   assert.ok(busy.leaseUntil > now + 2_000 && busy.leaseUntil <= now + 3_500);
-  assert.deepEqual(await work.turns.renew(claim.turn), { kind: "ok", cancel: false }, "the holder goes on");
+  assert.deepEqual(
+    await work.turns.renew(claim.turn),
+    { kind: "ok", cancel: false, joinable: false },
+    "the holder goes on",
+  );
   assert.deepEqual(await work.turns.settle(claim.turn, "answered", final("ok")), { more: false });
 
   await bridge.ingress("console").accept(message("grace", "again"));

@@ -64,10 +64,10 @@ test("the native Stop ends its own turn, silently, and leaves what waits", async
     command: { ...stop, turn: `t_${"a".repeat(20)}` },
   });
   assert.equal(wrong.kind === "stop" && wrong.running, "");
-  assert.deepEqual(await worker.turns.renew(turn), { kind: "ok", cancel: false });
+  assert.deepEqual(await worker.turns.renew(turn), { kind: "ok", cancel: false, joinable: false });
   const right = await accept({ ...command("stop", "stop"), command: stop });
   assert.equal(right.kind === "stop" && right.running, turn.turnId);
-  assert.deepEqual(await worker.turns.renew(turn), { kind: "ok", cancel: true });
+  assert.deepEqual(await worker.turns.renew(turn), { kind: "ok", cancel: true, joinable: false });
   await worker.turns.settle(turn, "cancelled", { kind: "notice", code: "cancelled", params: {} });
   assert.equal((await claimed(worker, "console.stop")).text, "next");
   const answers = await bridge.outbox("console").pending("console.stop");

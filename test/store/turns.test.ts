@@ -85,7 +85,7 @@ test("renewal keeps a turn for longer than a lease", async () => {
   const turn = await claimed(worker, id);
   for (let i = 0; i < 4; i++) {
     await sleep(1_000);
-    assert.deepEqual(await worker.turns.renew(turn), { kind: "ok", cancel: false });
+    assert.deepEqual(await worker.turns.renew(turn), { kind: "ok", cancel: false, joinable: false });
   }
   assert.equal((await worker.turns.claim(id, "w2")).kind, "busy");
   await worker.turns.settle(turn, "answered", final("ok"));

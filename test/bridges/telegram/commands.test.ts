@@ -105,7 +105,7 @@ describe("telegram commands", () => {
   });
 
   it("/queue interrupt: a new message ends the running answer and comes next; others stay", async () => {
-    await s.ask(ANN, "/queue", /No message waits.*followup ✓.*interrupt/s);
+    await s.ask(ANN, "/queue", /No message waits.*followup ✓.*steer.*interrupt/s);
     await s.ask(ANN, "/queue sideways", /no way sideways/);
     await s.ask(ANN, "/queue interrupt", /ends the running answer/);
     s.fake.bot.say(ANN, "hang long");
@@ -116,9 +116,30 @@ describe("telegram commands", () => {
     const turn = await s.workerStore.turns.get(`telegram.7000000001.${ANN}`);
     assert.equal(look.mode, "interrupt");
     assert.equal(turn?.text, "hang long");
-    assert.deepEqual(await s.workerStore.turns.renew(turn!), { kind: "ok", cancel: true });
+    assert.deepEqual(await s.workerStore.turns.renew(turn!), { kind: "ok", cancel: true, joinable: false });
     await until(() => s.worker.texts.includes("instead"));
     await s.ask(ANN, "/queue followup", /wait until the running answer/);
+  });
+
+  it("/queue steer: a message that may join the running turn is told no waiting", async () => {
+    await s.ask(BOB, "/queue steer", /erreicht eine neue Nachricht den laufenden Agenten/);
+    s.fake.bot.say(BOB, "hang long");
+    await sleep(250);
+    const before = s.fake.bot.fromBot(BOB).length;
+    s.fake.bot.say(BOB, "join in");
+    await sleep(400);
+    const turn = await s.workerStore.turns.get(`telegram.7000000001.${BOB}`);
+    assert.equal(turn?.text, "hang long");
+    assert.deepEqual((await s.workerStore.turns.renew(turn!)).kind, "ok");
+    assert.ok(
+      !s.fake.bot
+        .fromBot(BOB)
+        .slice(before)
+        .some(({ text }) => text.includes("⏳")),
+    );
+    await s.ask(BOB, "/status", /nächsten Schritt/);
+    s.fake.bot.say(BOB, "/stop");
+    await s.ask(BOB, "/queue followup", /warten neue Nachrichten/);
   });
 
   it("/files lists what lies in inbox and outbox, or says that the agent sleeps", async () => {
