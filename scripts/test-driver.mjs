@@ -1,6 +1,6 @@
 /**
- * `npm run test:driver -- [process] [docker]`: the conformance suite of sandbox drivers, set-up included. Docker's part
- * starts a daemon of its own and leaves nothing behind.
+ * `npm run test:driver -- [process] [docker] [podman]`: the conformance suite of sandbox drivers, set-up included.
+ * Docker's and Podman's parts start a daemon of their own and leave nothing behind.
  */
 process.env["NEMOCLAW_TEST_DRIVERS"] = process.argv
   .slice(2)

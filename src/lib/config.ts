@@ -36,6 +36,8 @@ const Config = z.strictObject({
       docker: z
         .strictObject({
           socket: z.string().max(256).optional(),
+          /** `podman`: its Docker-compatible API, as an experiment. */
+          engine: z.enum(["docker", "podman"]).default("docker"),
           image: z
             .string()
             .regex(/^[a-z0-9][a-z0-9._/-]{0,127}(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?$/)
@@ -173,6 +175,7 @@ const OVERRIDES: Record<string, Override> = {
   DOCKER_HOST: { path: ["sandbox", "docker", "socket"] },
   NEMOCLAW_DOCKER_SOCKET: { path: ["sandbox", "docker", "socket"] },
   NEMOCLAW_DOCKER_IMAGE: { path: ["sandbox", "docker", "image"] },
+  NEMOCLAW_DOCKER_ENGINE: { path: ["sandbox", "docker", "engine"] },
   NEMOCLAW_CGROUP: { path: ["sandbox", "cgroup"] },
   NEMOCLAW_PROTECTIONS: { path: ["sandbox", "protections"] },
   NEMOCLAW_PROVIDER: { path: ["inference", "default", "provider"] },

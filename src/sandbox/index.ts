@@ -49,9 +49,9 @@ export { type HostLimits, hostLimits } from "./process/index.ts";
 
 /** Assembles the image of Docker's sandboxes from this machine's packages. @throws Fault `docker-…` */
 export async function buildAgentImage(
-  socket: string | undefined,
+  daemon: { socket?: string | undefined; engine?: "docker" | "podman" },
   name: string,
   node: string,
 ): Promise<{ name: string; bytes: number }> {
-  return (await import("./docker/index.ts")).buildImage(socket, name, node);
+  return (await import("./docker/index.ts")).buildImage(daemon, name, node);
 }

@@ -4,7 +4,8 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { before, test } from "node:test";
 import { dockerSuite } from "./driver/docker.ts";
-import { removeDaemon, stages } from "./driver/stages.ts";
+import { podmanSuite } from "./driver/podman.ts";
+import { removeDaemons, stages } from "./driver/stages.ts";
 import { driverConformance } from "./driver.ts";
 
 /** What a test of sandboxes could leave on a machine. */
@@ -17,7 +18,7 @@ function traces(): Record<string, string[]> {
   };
 }
 
-const { stages: found, dockerMissing } = stages();
+const { stages: found, missing } = stages();
 let atFirst: Record<string, string[]>;
 
 before(() => {
@@ -26,10 +27,11 @@ before(() => {
 
 for (const stage of found) driverConformance(stage);
 if (found.some(({ driver }) => driver === "docker")) dockerSuite();
-else if (dockerMissing) test("the docker driver", { skip: dockerMissing }, () => {});
+if (found.some(({ driver }) => driver === "podman")) podmanSuite();
+for (const { driver, why } of missing) test(`the ${driver} driver`, { skip: why }, () => {});
 
 test("afterwards no link, mount, control group, container or process of all this is left", async () => {
-  await removeDaemon();
+  await removeDaemons();
   // What went away meanwhile was somebody else's.
   const left = Object.entries(traces()).flatMap(([kind, found]) =>
     found.filter((line) => !atFirst[kind]?.includes(line)),

@@ -29,13 +29,17 @@ export function imageCommand(): Command {
     .option("--json", "as one JSON object")
     .action(async ({ socket, json }: ImageOptions) => {
       const { agentImage, buildAgentImage } = await import("../../sandbox/index.ts");
-      const { NEMOCLAW_DOCKER_SOCKET, DOCKER_HOST, NEMOCLAW_DOCKER_IMAGE } = process.env;
+      const { NEMOCLAW_DOCKER_SOCKET, DOCKER_HOST, NEMOCLAW_DOCKER_IMAGE, NEMOCLAW_DOCKER_ENGINE } =
+        process.env;
       const name = NEMOCLAW_DOCKER_IMAGE || agentImage();
       const began = performance.now();
       say(`· assembling ${name} from this machine's packages …`);
       const node = process.execPath;
       const made = await buildAgentImage(
-        socket ?? (NEMOCLAW_DOCKER_SOCKET || DOCKER_HOST || undefined),
+        {
+          socket: socket ?? (NEMOCLAW_DOCKER_SOCKET || DOCKER_HOST || undefined),
+          engine: NEMOCLAW_DOCKER_ENGINE === "podman" ? "podman" : "docker",
+        },
         name,
         node,
       );

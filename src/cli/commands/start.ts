@@ -19,7 +19,12 @@ export function startCommand(): Command {
       "just this process, in a home that `nemoclaw service prepare` has made (compose, systemd)",
     )
     .addOption(new Option("--background", "what --detach starts: without the log's lines").hideHelp())
-    .addOption(new Option("--driver <driver>", "how sandboxes are made").choices(["process", "docker"]))
+    .addOption(
+      new Option(
+        "--driver <driver>",
+        "how sandboxes are made; with NEMOCLAW_DOCKER_ENGINE=podman docker means Podman (experimental)",
+      ).choices(["process", "docker"]),
+    )
     .addHelpText(
       "after",
       `

@@ -21,6 +21,7 @@ import { DOCKER_ETC, LABEL, sandboxContainer } from "./container.ts";
 import type { Daemon, Engine } from "./daemon.ts";
 import { OomCounter } from "./events.ts";
 import { statusOf, unsuitableDaemon } from "./faults.ts";
+import { GroupKills } from "./podman.ts";
 import { readUsage } from "./usage.ts";
 
 /** What stays the same from start to start. */
@@ -33,7 +34,7 @@ export interface DockerContext {
   runtime: string;
   guest: string;
   bestEffort: boolean;
-  /** The seccomp profile of every container, as JSON. */
+  /** The seccomp profile of every container: as JSON, or a file's path for Podman. */
   seccomp: string;
 }
 
@@ -53,13 +54,15 @@ export class DockerCage implements Cage {
   readonly pagesOutAlone = false;
   private readonly context: DockerContext;
   private readonly tag: string;
-  private readonly oom: OomCounter;
+  private readonly oom: OomCounter | GroupKills;
 
   constructor(context: DockerContext) {
     this.context = context;
     this.tag = tagOf(context.paths);
-    this.caps = { kind: `Docker ${context.engine.version}, cgroup v${context.engine.cgroups}` };
-    this.oom = new OomCounter(context.daemon, this.tag, context.logger);
+    const podman = context.daemon.kind === "podman";
+    const name = podman ? "Podman" : "Docker";
+    this.caps = { kind: `${name} ${context.engine.version}, cgroup v${context.engine.cgroups}` };
+    this.oom = podman ? new GroupKills() : new OomCounter(context.daemon, this.tag, context.logger);
   }
 
   async adopt(records: readonly SandboxInfo[]): Promise<Map<string, { pid: number; startTime: number }>> {
@@ -107,17 +110,15 @@ export class DockerCage implements Cage {
     await this.remove(name);
     this.oom.forget(info.id);
     record(0, 0); // The container carries the bootId: a launcher after us finds it again.
-    const container = await daemon.do("make a container", (docker) =>
-      docker.createContainer(
-        sandboxContainer({
-          ...{ info, image: this.context.image, tag: this.tag, containerName: name },
-          ...{ home: user.home, config: user.config, lock: user.lock, log, program, lockWaitSeconds },
-          egress: paths.egressDir(info.runName),
-          control: paths.controlDir(info.runName),
-          ...{ guest: this.context.guest, runtime: this.context.runtime, seccomp: this.context.seccomp },
-          hostUsers: this.context.engine.remapsUsers,
-        }),
-      ),
+    const container = await daemon.create(
+      sandboxContainer({
+        ...{ info, image: this.context.image, tag: this.tag, containerName: name },
+        ...{ home: user.home, config: user.config, lock: user.lock, log, program, lockWaitSeconds },
+        egress: paths.egressDir(info.runName),
+        control: paths.controlDir(info.runName),
+        ...{ guest: this.context.guest, runtime: this.context.runtime, seccomp: this.context.seccomp },
+        hostUsers: this.context.engine.remapsUsers,
+      }),
     );
     try {
       failpoint("launcher.start");
@@ -153,8 +154,8 @@ export class DockerCage implements Cage {
     this.oom.forget(id);
   }
 
-  oomKills({ id }: SandboxInfo): number {
-    return this.oom.of(id);
+  oomKills(info: SandboxInfo): number {
+    return this.oom.of(info);
   }
 
   async usage({ id }: SandboxInfo): Promise<Usage | undefined> {

@@ -54,7 +54,7 @@ export interface ContainerParts {
   runtime: string;
   lock: string;
   log: string;
-  /** The seccomp profile, as JSON. */
+  /** The seccomp profile, as the engine takes it. */
   seccomp: string;
   program: readonly string[];
   lockWaitSeconds: number;

@@ -2,9 +2,10 @@
  * The connection to the Docker daemon: where its socket is, whether the engine will do, and calls whose failures are
  * Faults. Docker's socket is root: only the launcher's process ever opens it.
  */
-import Docker from "dockerode";
+import Docker, { type Container, type ContainerCreateOptions } from "dockerode";
 import type { Fault } from "../../lib/errors.ts";
-import { daemonFault, remoteDaemon, statusOf, unsuitableDaemon } from "./faults.ts";
+import { daemonFault, otherEngine, remoteDaemon, statusOf, unsuitableDaemon } from "./faults.ts";
+import { type EngineName, engineOf, podmanContainer } from "./podman.ts";
 
 /**
  * Minor version of the API that we speak, Docker 20.10's: older ones lack private control group namespaces and errno in
@@ -33,15 +34,20 @@ export function socketPath(configured: string | undefined): string {
 export class Daemon {
   readonly socket: string;
   docker: Docker;
+  /** What the operator says that it is; {@link inspect} checks it. */
+  readonly kind: EngineName;
 
-  constructor(socket: string) {
+  constructor(socket: string, kind: EngineName = "docker") {
     this.socket = socket;
+    this.kind = kind;
     this.docker = new Docker({ socketPath: socket });
   }
 
   /** Asks the engine what it is. @throws Fault `docker-…` when it is away, closed to us, or will not do. */
   async inspect(): Promise<Engine> {
     const version = await this.do("say its version", (docker) => docker.version());
+    const kind = engineOf(version);
+    if (kind !== this.kind) throw otherEngine(this.socket, kind);
     if (minorOf(version.ApiVersion) < MIN_API) {
       throw this.unsuitable(
         `is version ${version.Version}, which is too old`,
@@ -87,6 +93,12 @@ export class Daemon {
       if (statusOf(error) === 404) return undefined;
       throw daemonFault(error, this.socket, what);
     }
+  }
+
+  /** Makes a container. */
+  create(options: ContainerCreateOptions): Promise<Container> {
+    const asked = this.kind === "podman" ? podmanContainer(options) : options;
+    return this.do("make a container", (docker) => docker.createContainer(asked));
   }
 
   private unsuitable(why: string, hint: string): Fault {

@@ -28,8 +28,8 @@ export class OomCounter {
   }
 
   /** So far, of the sandbox's present life. */
-  of(sandboxId: string): number {
-    return this.kills.get(sandboxId) ?? 0;
+  of({ id }: { id: string }): number {
+    return this.kills.get(id) ?? 0;
   }
 
   forget(sandboxId: string): void {
@@ -78,6 +78,6 @@ export class OomCounter {
     }
     this.since = (event.time ?? this.since) + 1;
     const id = event.Actor?.Attributes?.[LABEL.sandbox];
-    if (id) this.kills.set(id, this.of(id) + 1);
+    if (id) this.kills.set(id, this.of({ id }) + 1);
   }
 }

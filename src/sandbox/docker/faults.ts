@@ -59,6 +59,18 @@ export function remoteDaemon(address: string): Fault {
   });
 }
 
+/** Podman where Docker was meant, or the other way round: what they do differently is handled only when it is known. */
+export function otherEngine(socket: string, found: "docker" | "podman"): Fault {
+  return new Fault({
+    code: "docker-other-engine",
+    message: `the daemon at ${socket} is ${found === "podman" ? "Podman" : "Docker"}`,
+    hint:
+      found === "podman"
+        ? "Podman is supported as an experiment only: say so with sandbox.docker.engine: podman (docs/docker.md)"
+        : "leave sandbox.docker.engine out",
+  });
+}
+
 /** An engine that lacks something we can't do without. */
 export function unsuitableDaemon(socket: string, why: string, hint: string): Fault {
   return new Fault({ code: "docker-unsuitable", message: `the Docker daemon at ${socket} ${why}`, hint });

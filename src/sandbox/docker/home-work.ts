@@ -107,8 +107,8 @@ async function run(
       LogConfig: { Type: "json-file", Config: { "max-size": "64k" } },
     },
   };
-  return daemon.do("work on a home", async (docker) => {
-    const container = await docker.createContainer(options);
+  return daemon.do("work on a home", async () => {
+    const container = await daemon.create(options);
     try {
       await container.start();
       const { StatusCode } = (await container.wait({ abortSignal: AbortSignal.timeout(TIMEOUT_MS) })) as {

@@ -8,6 +8,7 @@ import type { Logger } from "../../lib/logging.ts";
 import type { Daemon } from "./daemon.ts";
 import { noImage } from "./faults.ts";
 import { RECIPE } from "./image-name.ts";
+import { podmanTarget } from "./podman.ts";
 import { hostRootFs } from "./root-fs.ts";
 
 /** An image, as Docker knows it. */
@@ -55,10 +56,11 @@ export async function buildFromHost(
     throw noImage(name, (error as Error).message);
   }
   const [repo = "", tag = "latest"] = name.split(":");
+  const target = daemon.kind === "podman" ? podmanTarget(name) : { repo, tag };
   try {
     await daemon.do("import an image", async (docker) => {
       const labels = `LABEL ai.nemoclaw.image=${RECIPE}`;
-      const progress = (await docker.importImage(rootFs.tar, { repo, tag, changes: labels })) as Readable;
+      const progress = (await docker.importImage(rootFs.tar, { ...target, changes: labels })) as Readable;
       await settled(progress);
     });
     await rootFs.done;

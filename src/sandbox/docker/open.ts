@@ -12,6 +12,7 @@ import { Daemon, socketPath } from "./daemon.ts";
 import { dockerWork } from "./home-work.ts";
 import { buildFromHost, ensureImage, type ImageInfo } from "./image.ts";
 import { agentImage } from "./image-name.ts";
+import { podmanProfile } from "./podman.ts";
 
 /** Measuring a home takes a container where we aren't root: less often. */
 const DISK_MS = 10_000;
@@ -23,11 +24,12 @@ export async function openDockerDriver(options: DriverOptions): Promise<HostDriv
     if (!existsSync(path)) throw incomplete(path);
   }
   const { paths, owners, uidBase, logger } = options;
-  const daemon = new Daemon(socketPath(options.docker?.socket));
+  const daemon = new Daemon(socketPath(options.docker?.socket), options.docker?.engine);
   const engine = await daemon.inspect();
   const image = options.docker?.image ?? agentImage();
   await ensureImage(daemon, image, node, logger);
-  const seccomp = JSON.stringify(dockerProfile(SANDBOX_RULES, process.arch as Arch));
+  const profile = JSON.stringify(dockerProfile(SANDBOX_RULES, process.arch as Arch));
+  const seccomp = daemon.kind === "podman" ? podmanProfile(paths.launcher.records, profile) : profile;
   const work = dockerWork({ daemon, image, tag: tagOf(paths), seccomp });
   const homes = new Homes({ paths, logger, work, owners, uidBase });
   const guest = readableBySandboxes(options.guest, join(paths.home, "lib"), ["."], true);
@@ -41,8 +43,12 @@ export async function openDockerDriver(options: DriverOptions): Promise<HostDriv
 }
 
 /** Assembles the image from this machine, for an operator who asks for it. @throws Fault `docker-…` */
-export async function buildImage(socket: string | undefined, name: string, node: string): Promise<ImageInfo> {
-  const daemon = new Daemon(socketPath(socket));
+export async function buildImage(
+  { socket, engine }: NonNullable<DriverOptions["docker"]>,
+  name: string,
+  node: string,
+): Promise<ImageInfo> {
+  const daemon = new Daemon(socketPath(socket), engine);
   await daemon.inspect();
   return buildFromHost(daemon, name, node);
 }

@@ -18,8 +18,12 @@ export interface DriverOptions {
   owners?: { gateway: number; worker: number };
   /** process: control group that was delegated to this user, relative to the hierarchies' roots. */
   cgroup?: string | undefined;
-  /** docker: the daemon's socket (a path, or a URL as in DOCKER_HOST), and the image that sandboxes are made of. */
-  docker?: { socket?: string | undefined; image?: string | undefined };
+  /** docker: the daemon's socket (a path, or a URL as in DOCKER_HOST), the image of sandboxes, and which engine it is. */
+  docker?: {
+    socket?: string | undefined;
+    image?: string | undefined;
+    engine?: "docker" | "podman" | undefined;
+  };
   /** Park into swap that is neither zram nor encrypted. */
   plainSwap?: boolean;
   uidBase?: number;

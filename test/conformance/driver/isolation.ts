@@ -116,7 +116,7 @@ export function isolationSuite(stage: Stage): void {
       const script =
         "console.log(os.networkInterfaces().lo.length > 0, process.getuid(), os.userInfo().username)";
       const node = await host.run(box, "agent", "node", "-e", script);
-      assert.equal(node.out, `true ${stage.driver === "docker" ? box.uid : 1000} sandbox\n`);
+      assert.equal(node.out, `true ${stage.driver !== "process" ? box.uid : 1000} sandbox\n`);
     });
 
     test("the agent's environment holds what the guest gave it, nothing of the host", async () => {
@@ -128,6 +128,7 @@ export function isolationSuite(stage: Stage): void {
         "PATH=/opt/node/bin:/usr/bin:/bin",
         ...stage.workingDirectory,
         "SBX_INSIDE=1",
+        ...stage.engineMarks,
       ]);
     });
 
@@ -139,10 +140,11 @@ export function isolationSuite(stage: Stage): void {
         "LANG=C.UTF-8",
         "PATH=/opt/node/bin:/usr/bin:/bin",
         ...stage.workingDirectory,
+        ...stage.engineMarks,
       ]);
       const parent = /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${box.pid}/status`, "utf8"))?.[1];
       const around = readFileSync(`/proc/${parent}/environ`, "utf8"); // bubblewrap's own, or containerd's shim
-      assert.ok(stage.driver === "docker" ? !around.includes("canary-3141592") : around === "");
+      assert.ok(stage.driver !== "process" ? !around.includes("canary-3141592") : around === "");
       assert.ok(!readFileSync(`/proc/${parent}/cmdline`, "utf8").includes(host.home));
       assert.ok(
         readFileSync(`/proc/${host.process?.pid}/environ`, "utf8").includes("canary-3141592"),

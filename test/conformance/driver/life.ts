@@ -83,7 +83,7 @@ export function lifeSuite(stage: Stage): void {
       const inDocker = ["/dev/null", "/run/nemoclaw/lock", "/run/nemoclaw/log", "/run/nemoclaw/log"];
       assert.deepEqual(
         fds.sort(),
-        stage.driver === "docker" ? inDocker : ["/dev/null", log, log, lock].sort(),
+        stage.driver !== "process" ? inDocker : ["/dev/null", log, log, lock].sort(),
       );
     });
 

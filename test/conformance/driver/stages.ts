@@ -6,22 +6,27 @@ import assert from "node:assert/strict";
 import type { SandboxInfo } from "../../../src/sandbox/driver.ts";
 import type { LauncherOptions } from "../../../src/sandbox/launcher/index.ts";
 import { Dockerd, noDockerd } from "../../helpers/dockerd.ts";
+import { noPodman, Podman } from "../../helpers/podman.ts";
 import { Host, ORDINARY_UID, RUN_AS, type RunAs } from "../../sandbox/harness.ts";
 
 /** One driver in one role. */
 export interface Stage {
-  driver: "process" | "docker";
+  driver: "process" | "docker" | "podman";
   as: RunAs;
   name: string;
   /** A new installation whose sandboxes are made by this driver. */
   host(overrides?: Partial<LauncherOptions>): Promise<Host>;
   /** What Docker puts into every environment. */
   hostName(info: SandboxInfo): string[];
+  /** What Podman puts into every environment. */
+  engineMarks: string[];
   /** What bubblewrap puts into every environment. */
   workingDirectory: string[];
 }
 
-const DRIVERS = ["process", "docker"] as const;
+const DRIVERS = ["process", "docker", "podman"] as const;
+/** Played when none is named. Podman is an experiment, and not installed everywhere: it has to be asked for. */
+const USUAL: readonly Stage["driver"][] = ["process", "docker"];
 
 /** Drivers that were asked for (`npm run test:driver -- process docker`), or all. */
 export function wantedDrivers(
@@ -30,17 +35,24 @@ export function wantedDrivers(
   const words = text?.split(/[\s,]+/).filter(Boolean) ?? [];
   const unknown = words.find((word) => !(DRIVERS as readonly string[]).includes(word));
   if (unknown !== undefined) throw new Error(`no driver is called ${unknown}: ${DRIVERS.join(", ")}`);
-  return words.length > 0 ? DRIVERS.filter((driver) => words.includes(driver)) : [...DRIVERS];
+  return words.length > 0 ? DRIVERS.filter((driver) => words.includes(driver)) : [...USUAL];
 }
 
-/** Stages that can be played here; why Docker's can't, if so. */
-export function stages(): { stages: Stage[]; dockerMissing: string | undefined } {
-  const wanted = wantedDrivers();
-  const dockerMissing = wanted.includes("docker") ? noDockerd() : undefined;
-  const drivers = dockerMissing === undefined ? wanted : wanted.filter((driver) => driver !== "docker");
+/** Why a driver can't be played here; undefined when it can. */
+const MISSING: Record<Stage["driver"], () => string | undefined> = {
+  process: () => undefined,
+  docker: noDockerd,
+  podman: noPodman,
+};
+
+/** Stages that can be played here; of the other wanted drivers why they can't. */
+export function stages(): { stages: Stage[]; missing: { driver: Stage["driver"]; why: string }[] } {
+  const found = wantedDrivers().map((driver) => ({ driver, why: MISSING[driver]() }));
   return {
-    stages: drivers.flatMap((driver) => RUN_AS.map((as) => stageOf(driver, as))),
-    dockerMissing,
+    stages: found
+      .filter(({ why }) => why === undefined)
+      .flatMap(({ driver }) => RUN_AS.map((as) => stageOf(driver, as))),
+    missing: found.flatMap(({ driver, why }) => (why === undefined ? [] : [{ driver, why }])),
   };
 }
 
@@ -49,21 +61,26 @@ function stageOf(driver: Stage["driver"], as: RunAs): Stage {
     ...{ driver, as, name: `${driver}, service run as ${as === "root" ? "root" : "an ordinary user"}` },
     async host(overrides = {}) {
       if (driver === "process") return new Host(as, overrides);
-      const { socket } = await theDaemon();
+      const docker =
+        driver === "podman"
+          ? { socket: (await thePodman()).socket, engine: driver }
+          : { socket: (await theDaemon()).socket };
       // As an ordinary user measuring takes a container each time.
       return new Host(as, {
-        driver,
-        docker: { socket },
+        driver: "docker",
+        docker,
         diskMs: as === "user" ? 3_000 : 1_000,
         ...overrides,
       });
     },
-    hostName: (info) => (driver === "docker" ? [`HOSTNAME=${info.name}`] : []),
+    hostName: (info) => (driver === "process" ? [] : [`HOSTNAME=${info.name}`]),
+    engineMarks: driver === "podman" ? ["TERM=xterm", "container=podman"] : [],
     workingDirectory: driver === "process" ? ["PWD=/home/sandbox"] : [],
   };
 }
 
 let daemon: Promise<Dockerd> | undefined;
+let podman: Promise<Podman> | undefined;
 
 /** The daemon of all stages. Its socket belongs to the ordinary user's group, as Debian's does to `docker`. */
 export function theDaemon(): Promise<Dockerd> {
@@ -75,9 +92,25 @@ export function theDaemon(): Promise<Dockerd> {
   return daemon;
 }
 
-/** Ends it. @throws AssertionError when a test has left a container, or the daemon anything at all */
-export async function removeDaemon(): Promise<void> {
-  const running = await daemon;
+/** The Podman service of its stages. */
+export function thePodman(): Promise<Podman> {
+  podman ??= (async () => {
+    const made = new Podman(ORDINARY_UID);
+    await made.start();
+    return made;
+  })();
+  return podman;
+}
+
+/** Ends both. @throws AssertionError when a test has left a container, or the daemon anything at all */
+export async function removeDaemons(): Promise<void> {
+  await removeDaemon(await daemon);
+  daemon = undefined;
+  await removeDaemon(await podman);
+  podman = undefined;
+}
+
+async function removeDaemon(running: Dockerd | Podman | undefined): Promise<void> {
   if (!running) return;
   const left = await running.docker.listContainers({ all: true });
   await running.remove();
@@ -85,5 +118,4 @@ export async function removeDaemon(): Promise<void> {
     left.map(({ Names }) => Names),
     [],
   );
-  daemon = undefined;
 }

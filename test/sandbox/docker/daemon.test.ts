@@ -56,6 +56,19 @@ test("an engine that has dropped the version that we were written for is spoken 
   engine.version = old;
 });
 
+test("Podman where Docker was meant, and the other way round: refused, with the setting", async (t) => {
+  await rejects(
+    new Daemon(socket, "podman"),
+    "docker-other-engine",
+    /is Docker/,
+    /leave sandbox.docker.engine/,
+  );
+  engine.version["Components"] = [{ Name: "Podman Engine" }];
+  t.after(() => delete engine.version["Components"]);
+  await rejects(new Daemon(socket), "docker-other-engine", /is Podman/, /sandbox\.docker\.engine: podman/);
+  assert.equal((await new Daemon(socket, "podman").inspect()).version, "20.10.24");
+});
+
 test("no daemon: where it was looked for, and how to name another", async () => {
   await rejects(
     new Daemon(join(dir, "none")),
