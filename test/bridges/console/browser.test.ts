@@ -107,6 +107,27 @@ describe("the console's page in a browser", { skip: noChromium() }, () => {
       await page.until(`document.getElementById("notice").dataset.kind === "answer"`);
     });
 
+  it("the end stays in sight in a window that gets smaller; who has gone up stays there", async () => {
+    const scroller = `document.getElementById("scroller")`;
+    const end = `document.querySelector("#messages > :last-child").getBoundingClientRect().bottom <=
+      ${scroller}.getBoundingClientRect().bottom`;
+    await page.resize(1100, 760);
+    const rows = Array.from({ length: 30 }, (_, n) => `row ${n}`).join("\n\n");
+    await page.click(`document.getElementById("text")`);
+    await page.type(rows);
+    await page.press("Enter");
+    await page.until(said("echo: row 0"));
+    await page.until(end, 3_000);
+    await page.resize(390, 500, { phone: true });
+    await page.until(end, 3_000);
+    await page.evaluate(`${scroller}.scrollTop = 0`);
+    cards.ask({ ...HOME, host: "up.example.com" });
+    await page.until(button("Deny"));
+    assert.equal(await page.evaluate(`${scroller}.scrollTop`), 0);
+    await page.click(button("Deny"));
+    await page.until(`!document.querySelector(".card")`);
+  });
+
   it("asks once more where it must, and goes back", async () => {
     await page.resize(1100, 760);
     const { approvalId } = cards.ask({ ...HOME, risks: ["paste"] });

@@ -71,7 +71,6 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function showMessage(entry) {
   if (document.getElementById(`m-${entry.seq}`)) return;
-  const atEnd = isAtEnd();
   const item = document.createElement("li");
   item.id = `m-${entry.seq}`;
   item.className = `message ${entry.role}`;
@@ -88,26 +87,22 @@ function showMessage(entry) {
   ui.messages.append(item);
   ui.empty.hidden = true;
   if (entry.role !== "user" && entry.turnId) endDraft();
-  if (atEnd || entry.role === "user") scrollToEnd();
+  if (entry.role === "user") scrollToEnd();
 }
 
 function showWorking(text) {
-  const atEnd = isAtEnd();
   ui.draft.hidden = false;
   ui.stop.hidden = false;
   if (text !== undefined || ui.status.textContent === "") ui.status.textContent = text ?? "working…";
   clearTimeout(workingTimer);
   // Signs of life come every few seconds; without them nothing is said to work.
   workingTimer = setTimeout(endDraft, 15_000);
-  if (atEnd) scrollToEnd();
 }
 
 function showDraft(draft) {
   const status = draft.status === "waking" ? "waking up your agent…" : draft.status;
   showWorking(status || "writing…");
-  const atEnd = isAtEnd();
   draftBody.replaceChildren(draft.markdown === "" ? "" : renderBlocks(draft.blocks));
-  if (atEnd) scrollToEnd();
 }
 
 function endDraft() {
@@ -118,14 +113,23 @@ function endDraft() {
   draftBody.replaceChildren();
 }
 
-function isAtEnd() {
-  const { scrollHeight, scrollTop, clientHeight } = ui.scroller;
-  return scrollHeight - scrollTop - clientHeight < 80;
-}
+// Whoever reads the end sees it still when something comes, a card takes room, or the window changes. Only going up ends that.
+let following = true;
+let lastTop = 0;
 
 function scrollToEnd() {
+  following = true;
   ui.scroller.scrollTop = ui.scroller.scrollHeight;
 }
+
+ui.scroller.addEventListener("scroll", () => {
+  const { scrollHeight, scrollTop, clientHeight } = ui.scroller;
+  const atEnd = scrollHeight - scrollTop - clientHeight < 80;
+  if (atEnd || scrollTop < lastTop) following = atEnd;
+  lastTop = scrollTop;
+});
+const sizes = new ResizeObserver(() => following && scrollToEnd());
+for (const element of [ui.scroller, ui.messages, ui.draft]) sizes.observe(element);
 
 function setConnection(state, text) {
   ui.connection.dataset.state = state;
@@ -147,12 +151,7 @@ const HANDLERS = {
   message: showMessage,
   draft: showDraft,
   working: () => showWorking(undefined),
-  card: (card) => {
-    // The cards take room from the conversation: its end stays in sight.
-    const atEnd = isAtEnd();
-    showCard(ui.cards, card, press);
-    if (atEnd) scrollToEnd();
-  },
+  card: (card) => showCard(ui.cards, card, press),
   hello: () => forgetCards(ui.cards),
 };
 
