@@ -11,7 +11,7 @@ import { until } from "../bridges/tiny-worker.ts";
 import { startTestRedis } from "../helpers/redis.ts";
 import { type Ears, earsOf, end, type Line, percentile, round, start } from "./load/crowd.ts";
 import { discordLine, type OpenLine, telegramLine } from "./load/lines.ts";
-import { answeredIn } from "./load/tokens.ts";
+import { answeredIn, refusedIn } from "./load/tokens.ts";
 
 const PEOPLE = 50;
 const MESSAGES = 10;
@@ -104,12 +104,6 @@ async function wholeFlood(line: Line, { begun }: Ears, flood: string, sent: numb
   }
   const began = [...begun.keys()].filter((token) => token.startsWith("flood")).length;
   assert.equal(began, all.flat().length, "what a turn took is answered");
-}
-
-/** How many messages a notice refuses. */
-function refusedIn(text: string): number {
-  if (!text.includes("already waiting")) return 0;
-  return Number(/did not take the last (\d+)\./.exec(text)?.[1] ?? 1);
 }
 
 describe("bridges under load", () => {

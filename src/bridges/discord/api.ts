@@ -54,7 +54,9 @@ export class DiscordApi {
       // A request whose outcome is unknown is repeated by those who know whether it may be.
       retries: 0,
       // First come, first served: who were sent away to try again later might find the second used up each time.
-      rejectOnRateLimit: ({ global, timeToReset }: RateLimitData) => !global || timeToReset > WAIT_IN_LINE_MS,
+      rejectOnRateLimit: ({ global, timeToReset, route }: RateLimitData) =>
+        // "Typing" isn't worth a place in the line.
+        !global || timeToReset > WAIT_IN_LINE_MS || route.endsWith("/typing"),
     };
     this.rest = new REST(options).setToken(token);
     this.uncounted = new REST({ ...options, globalRequestsPerSecond: Number.POSITIVE_INFINITY });

@@ -23,6 +23,11 @@ describe("discord requests in line", () => {
     );
     const deferredMs = performance.now() - at;
     assert.equal(deferred.kind, "ok");
+    assert.equal(
+      (await outcomeOf(api.typing(channels[0]!))).kind,
+      "not-applied",
+      "takes no place in the line",
+    );
     assert.deepEqual(new Set((await Promise.all(outcomes)).map(({ kind }) => kind)), new Set(["ok"]));
     const ms = performance.now() - at;
     assert.ok(ms > 1_900, `two more seconds' worth: ${ms} ms`);

@@ -38,4 +38,6 @@ const bridge =
   platform === "telegram" ? runTelegramBridge(shared) : runDiscordBridge({ ...shared, identifyMs: 0 });
 await bridge.ready;
 process.send?.("ready");
+// The test that started it is gone.
+process.on("disconnect", () => process.exit(0));
 process.on("SIGTERM", () => void bridge.close(500).then(() => process.exit(0)));

@@ -16,3 +16,9 @@ export const tokensIn = (text: string): string[] => text.match(/\b[a-z]+-\d+-\d+
 /** Tokens that an answer of the load worker names, in its order. */
 export const answeredIn = (text: string): string[] =>
   [...text.matchAll(/answer to ([a-z]+-\d+-\d+)\./g)].map(([, token]) => token!);
+
+/** How many messages a notice says were refused, since too many waited. */
+export function refusedIn(text: string): number {
+  if (!text.includes("already waiting")) return 0;
+  return Number(/did not take the last (\d+)\./.exec(text)?.[1] ?? 1);
+}

@@ -57,6 +57,8 @@ const dispatcher = new Dispatcher({
 dispatcher.open();
 const bell = await store.doorbell.listen((conversation) => dispatcher.ring(conversation), 64);
 process.send?.("ready");
+// The test that started it is gone.
+process.on("disconnect", () => process.exit(0));
 process.on("SIGTERM", () => {
   dispatcher.stopClaims();
   void bell.close().then(() => process.exit(0));
