@@ -25,9 +25,8 @@ export function decidersOf(access: Pick<AccessReadPort, "person" | "principal" |
         access.shut(),
       ]);
       if (shut.has(principal) || person?.state === "blocked") return false;
-      if (known) return known.deciders.includes(identity);
-      // Somebody whom config.yaml lets in and the access component hasn't written down yet.
-      return person === undefined && ownerOnly(principal, by);
+      // Who isn't written down decides nothing: config.yaml may have let them in once and name them no more.
+      return known?.deciders.includes(identity) ?? false;
     },
     async anybody(principal) {
       const known = await access.principal(principal);

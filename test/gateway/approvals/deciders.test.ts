@@ -62,7 +62,7 @@ describe("who decides", () => {
     ["the console for others", ownPrincipal(ANN!), "console:operator", false],
     ["a user called operator", OPERATOR_PRINCIPAL, "telegram:operator", false],
     ["an unknown platform", ownPrincipal(ANN!), "Telegram:1", false],
-    ["somebody of config.yaml who isn't written down yet", ownPrincipal(EVE!), EVE!, true],
+    ["somebody whom nobody wrote down, or whom config.yaml names no more", ownPrincipal(EVE!), EVE!, false],
   ];
   for (const [what, principal, who, may] of ROWS)
     it(`${may ? "lets" : "refuses"} ${what}`, async () => {
