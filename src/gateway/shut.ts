@@ -3,6 +3,7 @@
  * they were allowed for a while ends, and open questions with it.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Fault } from "../lib/errors.ts";
 import type { Logger } from "../lib/logging.ts";
 import { type AccessReadPort, ShutWatch } from "../store/index.ts";
 import type { PolicyPort } from "./egress/proxy/index.ts";
@@ -35,8 +36,16 @@ export class ShutSandboxes {
     });
   }
 
+  /** @throws Fault `redis-unreachable` while nobody can say who is shut: then nothing may leave at all. */
   async start(): Promise<void> {
     await this.#watch?.start();
+    if (this.#watch?.known !== false) return;
+    await this.#watch.close();
+    throw new Fault({
+      code: "redis-unreachable",
+      message: "Redis didn't say which sandboxes are shut out",
+      retryable: true,
+    });
   }
 
   async close(): Promise<void> {

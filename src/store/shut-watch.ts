@@ -12,6 +12,7 @@ export class ShutWatch {
   readonly #port: Pick<AccessReadPort, "shut" | "onChange">;
   readonly #listeners = new Set<(principal: string, shut: boolean) => void>();
   #shut: ReadonlySet<string> = new Set();
+  #known = false;
   #looking: Promise<void> | undefined;
   #again = false;
   #timer: NodeJS.Timeout | undefined;
@@ -27,6 +28,11 @@ export class ShutWatch {
     this.#off = await this.#port.onChange(() => this.#look());
     this.#look();
     await this.#looking;
+  }
+
+  /** Whether Redis has said yet who is shut. */
+  get known(): boolean {
+    return this.#known;
   }
 
   /** Nothing of this principal may run or leave. */
@@ -63,6 +69,7 @@ export class ShutWatch {
     const before = this.#shut;
     const now = await this.#port.shut();
     this.#shut = now;
+    this.#known = true;
     for (const id of now) if (!before.has(id)) for (const listener of this.#listeners) listener(id, true);
     for (const id of before) if (!now.has(id)) for (const listener of this.#listeners) listener(id, false);
   }
