@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocketServer } from "ws";
+import { breakAnswer } from "../common/faults.ts";
 import { FakeBot } from "./bot.ts";
 import { ApiError, tooMany, unauthorized, unknownRoute } from "./errors.ts";
 import type { Fault } from "./faults.ts";
@@ -180,14 +181,14 @@ async function call(bot: FakeBot, { path, url, request, bytes, response }: Incom
     headers = bot.limits.take(name, ids[0] ?? "");
     const result = found.handle(bot, { ids, query: url.searchParams, body });
     log("ok");
-    if (fault && after(fault, request, response)) return;
+    if (fault && breakAnswer(fault, request, response)) return;
     if (result === undefined) response.writeHead(204, headers).end();
     else reply(response, 200, result, headers);
   } catch (error) {
     const refusal = error instanceof ApiError ? error : new ApiError(500, 0, `500: ${String(error)}`);
     if (refusal.message.startsWith("FAKE: ")) bot.violations.push(`${name}: ${refusal.message}`);
     log(`${refusal.status} ${refusal.code} ${refusal.message}`);
-    if (fault && after(fault, request, response)) return;
+    if (fault && breakAnswer(fault, request, response)) return;
     const { status, code, message, extra } = refusal;
     reply(response, status, { message, code, ...extra }, { ...headers, ...refusal.headers });
   }
@@ -203,19 +204,6 @@ async function before(fault: Fault, request: IncomingMessage): Promise<void> {
   if (fault.kind === "error")
     throw new ApiError(fault.status ?? 400, fault.code ?? 0, fault.description ?? "Bad Request");
   if (fault.kind === "reset-before-apply") request.socket.resetAndDestroy();
-}
-
-/** True when the client gets no proper answer. */
-function after(fault: Fault, request: IncomingMessage, response: ServerResponse): boolean {
-  if (fault.kind === "apply-then-reset") {
-    request.socket.resetAndDestroy();
-    return true;
-  }
-  if (fault.kind === "apply-then-502") {
-    response.writeHead(502, { "content-type": "text/html" }).end("<html><h1>502 Bad Gateway</h1></html>");
-    return true;
-  }
-  return false;
 }
 
 function reply(

@@ -1,48 +1,11 @@
-/** The control side over HTTP, for tests whose fake runs in another process. Same names as {@link FakeBot}. */
+/** The control side over HTTP. Same names as {@link FakeBot}. */
+import { type Controls, controlsAt } from "../common/control-client.ts";
 import type { FakeBot } from "./bot.ts";
+import type { CONTROLS } from "./server.ts";
 
-type Remote<T> = T extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : never;
-type Controls =
-  | "addUser"
-  | "addGroup"
-  | "say"
-  | "sayFile"
-  | "sayAlbum"
-  | "editOwn"
-  | "press"
-  | "callbackAnswer"
-  | "callbackDelay"
-  | "forward"
-  | "pressStop"
-  | "block"
-  | "deleteForBoth"
-  | "messages"
-  | "fromBot"
-  | "draft"
-  | "draftsOf"
-  | "typingCount"
-  | "fault"
-  | "clearFaults"
-  | "callsOf"
-  | "commandsOf"
-  | "unconfirmed";
-
+type Names = (typeof CONTROLS)[number];
 /** Each control as an async function. */
-export type ControlClient = { [K in Controls]: Remote<FakeBot[K]> };
+export type ControlClient = Controls<FakeBot, Names>;
 
 /** Controls the fake that listens at `url`. */
-export function controlClient(url: string): ControlClient {
-  return new Proxy({} as ControlClient, {
-    get:
-      (_, action) =>
-      async (...args: unknown[]) => {
-        const response = await fetch(`${url}/control/${String(action)}`, {
-          method: "POST",
-          body: JSON.stringify(args),
-        });
-        const { result, error } = (await response.json()) as { result?: unknown; error?: string };
-        if (error !== undefined) throw new Error(error);
-        return result ?? undefined;
-      },
-  });
-}
+export const controlClient = (url: string): ControlClient => controlsAt<FakeBot, Names>(url);

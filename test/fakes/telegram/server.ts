@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { breakAnswer } from "../common/faults.ts";
 import { FakeBot } from "./bot.ts";
 import { ApiError, badRequest, tooMany } from "./errors.ts";
 import type { Fault } from "./faults.ts";
@@ -35,7 +36,7 @@ export interface FakeTelegram {
 export const DEFAULT_TOKEN = "7000000001:fake-token-for-tests-0123456789ab";
 
 /** What `/control/<action>` may call; arguments are a JSON array. */
-const CONTROLS = [
+export const CONTROLS = [
   "addUser",
   "addGroup",
   "say",
@@ -157,13 +158,13 @@ async function call(
     }
     const result = await apply(bot, method, params, response);
     log("ok");
-    if (fault && after(fault, request, response)) return;
+    if (fault && breakAnswer(fault, request, response)) return;
     reply(response, 200, { ok: true, result });
   } catch (error) {
     const refusal =
       error instanceof ApiError ? error : new ApiError(500, `Internal Server Error: ${String(error)}`);
     log(refusal.message);
-    if (fault && after(fault, request, response)) return;
+    if (fault && breakAnswer(fault, request, response)) return;
     const { code, message, parameters } = refusal;
     reply(response, code, {
       ok: false,
@@ -180,19 +181,6 @@ async function before(fault: Fault, request: IncomingMessage, bot: FakeBot): Pro
   if (fault.kind === "error") throw new ApiError(fault.code ?? 400, fault.description ?? "Bad Request: FAKE");
   if (fault.kind === "duplicate-delivery") bot.updates.repeatConfirmed();
   if (fault.kind === "reset-before-apply") request.socket.resetAndDestroy();
-}
-
-/** True when the client gets no proper answer. */
-function after(fault: Fault, request: IncomingMessage, response: ServerResponse): boolean {
-  if (fault.kind === "apply-then-reset") {
-    request.socket.resetAndDestroy();
-    return true;
-  }
-  if (fault.kind === "apply-then-502") {
-    response.writeHead(502, { "content-type": "text/html" }).end("<html><h1>502 Bad Gateway</h1></html>");
-    return true;
-  }
-  return false;
 }
 
 function apply(bot: FakeBot, method: string, params: Params, response: ServerResponse): unknown {
