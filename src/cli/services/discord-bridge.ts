@@ -1,57 +1,17 @@
-/** The Discord bridge as a process: the only one that reads the bot's token. */
-import { join } from "node:path";
+/** The Discord bridge as a process. */
 import { type DiscordBridge, runDiscordBridge } from "../../bridges/discord/index.ts";
-import { BOT_TOKEN } from "../../lib/config.ts";
-import { Fault } from "../../lib/errors.ts";
-import { isDead, ownerName } from "../../lib/owner.ts";
-import { pathsOf } from "../../lib/paths.ts";
-import { readSecret } from "../supervisor/secrets.ts";
-import { chatFiles, chatOffers } from "./chat.ts";
+import { startBot } from "./bot.ts";
 import type { StartService } from "./service.ts";
-import { openServiceStore } from "./store.ts";
 
 /** See the module's header. */
-export const startDiscord: StartService = async (settings, logger) => {
-  const token = readSecret(join(pathsOf(settings.home).secrets("discord-bridge"), BOT_TOKEN));
-  if (!token) {
-    throw new Fault({
-      code: "discord-token-missing",
-      message: "there is no Discord bot token",
-      hint: "take one from discord.com/developers → your application → Bot, and set DISCORD_BOT_TOKEN",
-    });
-  }
+export const startDiscord: StartService = (settings, logger) => {
   const { allowedUsers, apiRoot } = settings.config.discord;
-  const { offers, take } = chatOffers(settings.config);
-  const store = await openServiceStore(settings, "bridge-discord", logger);
-  const bridge = runDiscordBridge({
-    token,
-    apiRoot,
-    allowedUsers: new Set(allowedUsers),
-    store,
-    owner: ownerName(settings.hostId),
-    isDead: (owner) => isDead(owner, settings.hostId),
-    logger,
-    offers,
-    files: chatFiles(settings.home, settings.config),
+  return startBot(settings, logger, {
+    platform: "discord",
+    tokenHint: "take one from discord.com/developers → your application → Bot, and set DISCORD_BOT_TOKEN",
+    run: (common) => runDiscordBridge({ ...common, apiRoot, allowedUsers: new Set(allowedUsers) }),
+    facts: factsOf,
   });
-  const close = async (flushMs?: number) => {
-    await bridge.close(flushMs);
-    await store.close();
-  };
-  try {
-    await bridge.ready;
-  } catch (error) {
-    await close(0);
-    throw error;
-  }
-  return {
-    get facts() {
-      return factsOf(bridge);
-    },
-    reconfigure: take,
-    drain: () => close(),
-    leave: () => close(500),
-  };
 };
 
 /** View channels, send messages, attach files, read history, send in threads: what the bridge does, and nothing else. */
