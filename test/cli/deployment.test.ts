@@ -1,10 +1,11 @@
 /** docker-compose.yml and the systemd units: understood by their own tools, and what they promise of each process holds. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { parse } from "yaml";
+import { sysusers } from "../../src/cli/service/sysusers.ts";
 import { systemdUnits } from "../../src/cli/service/units.ts";
 import { SERVICES, usersFor } from "../../src/cli/supervisor/users.ts";
 
@@ -134,7 +135,12 @@ describe("systemd units", () => {
   test("one per process that can run, each its own user without rights; the launcher ends no agent", () => {
     assert.ok(units["nemoclaw-telegram-bridge.service"]);
     assert.equal(units["nemoclaw-discord-bridge.service"], undefined, "no token, no unit");
-    assert.match(units["nemoclaw-launcher.service"] ?? "", /^KillMode=process$/m);
+    const launcher = units["nemoclaw-launcher.service"] ?? "";
+    assert.match(launcher, /^KillMode=process$/m);
+    assert.match(launcher, /^Environment=NEMOCLAW_CGROUP=nemoclaw\.slice\/nemoclaw-sandboxes\.slice$/m);
+    assert.match(launcher, /^Wants=nemoclaw-sandboxes\.slice$/m);
+    assert.match(launcher, /^After=.*nemoclaw-sandboxes\.slice/m);
+    assert.ok(units["nemoclaw-sandboxes.slice"]);
     for (const name of ["gateway", "worker", "access", "console", "telegram-bridge"]) {
       const text = units[`nemoclaw-${name}.service`] ?? "";
       assert.match(text, new RegExp(`^User=${usersFor(0, 0)[name as "gateway"].uid}$`, "m"));
@@ -143,6 +149,24 @@ describe("systemd units", () => {
       assert.doesNotMatch(text, /TOKEN|KEY=/);
     }
     assert.match(units["nemoclaw-worker.service"] ?? "", /^RestrictAddressFamilies=AF_UNIX$/m);
+  });
+
+  const noSysusers = has("systemd-sysusers") ? false : "systemd-sysusers is not installed";
+  test("systemd makes the users that the units name", { skip: noSysusers }, (t) => {
+    const root = mkdtempSync("/tmp/nu-");
+    t.after(() => rmSync(root, { recursive: true, force: true }));
+    mkdirSync(join(root, "etc"));
+    writeFileSync(join(root, "users.conf"), sysusers(usersFor(0, 0)));
+    execFileSync("systemd-sysusers", [`--root=${root}`, join(root, "users.conf")], { stdio: "pipe" });
+    const known = readFileSync(join(root, "etc/passwd"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => line.split(":").slice(2, 4).join(":"));
+    for (const [name, text] of Object.entries(units)) {
+      const [, uid] = /^User=(.*)$/m.exec(text) ?? [];
+      const [, gid] = /^Group=(.*)$/m.exec(text) ?? [];
+      if (uid !== undefined) assert.ok(known.includes(`${uid}:${gid}`), `${name}: ${uid}:${gid} of ${known}`);
+    }
   });
 
   const noSystemd = existsSync("/usr/bin/systemd-analyze") ? false : "systemd-analyze is not installed";

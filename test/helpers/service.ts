@@ -178,15 +178,15 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
 }
 
 /** A short path: sockets in it must stay below 108 bytes. */
-export function makeHome(): string {
-  const home = mkdtempSync(join(tmpdir(), "nc-"));
+export function makeHome(parent = tmpdir()): string {
+  const home = mkdtempSync(join(parent, "nc-"));
   chmodSync(home, 0o711);
   return home;
 }
 
 /** A home with the fake agent's runtime and a configuration that uses it; nothing runs. */
-export async function furnishedHome(options: ServiceOptions = {}): Promise<string> {
-  const home = makeHome();
+export async function furnishedHome(options: ServiceOptions = {}, parent?: string): Promise<string> {
+  const home = makeHome(parent);
   await furnish(home, options);
   return home;
 }

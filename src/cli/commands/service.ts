@@ -6,6 +6,7 @@ import { say } from "../io.ts";
 interface ServiceOptions {
   home?: string;
   dir?: string;
+  usersDir?: string;
 }
 
 /** The command. */
@@ -37,9 +38,11 @@ export function serviceCommand(): Command {
     .description("write systemd units, one per process, hardened; agents outlive a restart of any of them")
     .option("--home <dir>", home)
     .option("--dir <dir>", "where the units go", "/etc/systemd/system")
+    .option("--users-dir <dir>", "where their users are named, for systemd-sysusers", "/etc/sysusers.d")
     .action(async (options: ServiceOptions) => {
       const { installUnits } = await import("../service/install.ts");
-      installUnits(options.home ?? homeFrom(process.env), options.dir ?? "/etc/systemd/system", say);
+      const { dir: units = "/etc/systemd/system", usersDir: users = "/etc/sysusers.d" } = options;
+      installUnits(options.home ?? homeFrom(process.env), { units, users }, say);
     });
   return command;
 }

@@ -1,4 +1,4 @@
-/** Writes the systemd units of an installation. Starts and enables nothing. */
+/** Writes the systemd units of an installation, and the users that they run as. Makes, starts and enables nothing. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "../../lib/errors.ts";
@@ -6,10 +6,17 @@ import { pathsOf } from "../../lib/paths.ts";
 import { PROJECT_ROOT } from "../project.ts";
 import { botsWithToken } from "../supervisor/secrets.ts";
 import { usersFor } from "../supervisor/users.ts";
+import { sysusers } from "./sysusers.ts";
 import { systemdUnits } from "./units.ts";
 
+/** Where the files go. */
+export interface UnitDirs {
+  units: string;
+  users: string;
+}
+
 /** @throws Fault `service-install` where this can't work */
-export function installUnits(home: string, dir: string, say: (line: string) => void): void {
+export function installUnits(home: string, dirs: UnitDirs, say: (line: string) => void): void {
   if (process.getuid?.() !== 0) {
     throw new Fault({
       code: "service-install",
@@ -27,12 +34,17 @@ export function installUnits(home: string, dir: string, say: (line: string) => v
       hint: "apt-get install redis-server",
     });
   }
+  const users = usersFor(0, 0);
   const units = systemdUnits({
-    ...{ home, redisServer, users: usersFor(0, 0), bots: botsWithToken(pathsOf(home)) },
+    ...{ home, redisServer, users, bots: botsWithToken(pathsOf(home)) },
     command: `${process.execPath} ${join(PROJECT_ROOT, "bin", "nemoclaw")}`,
   });
-  mkdirSync(dir, { recursive: true });
-  for (const [name, text] of Object.entries(units)) writeFileSync(join(dir, name), text, { mode: 0o644 });
-  say(`✓ ${Object.keys(units).length} units in ${dir}`);
-  say("  then: systemctl daemon-reload && systemctl enable --now nemoclaw.target");
+  const write = (dir: string, files: Readonly<Record<string, string>>) => {
+    mkdirSync(dir, { recursive: true });
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text, { mode: 0o644 });
+  };
+  write(dirs.units, units);
+  write(dirs.users, { "nemoclaw.conf": sysusers(users) });
+  say(`✓ ${Object.keys(units).length} units in ${dirs.units}, their users in ${dirs.users}/nemoclaw.conf`);
+  say("  then: systemd-sysusers && systemctl daemon-reload && systemctl enable --now nemoclaw.target");
 }

@@ -1,6 +1,6 @@
 /**
- * systemd units, one per process. Pure. Stopping or restarting any of them ends no agent: the launcher's unit kills its main
- * process only. Every process but the launcher and the two one-shots runs as its own user without any right.
+ * systemd units, one per process, and the slice of the sandboxes. Pure. Stopping or restarting any process ends no agent:
+ * agents run in that slice, outside of any unit of a process. Every process but the launcher and the two one-shots runs as its own user without any right.
  */
 import { SERVICES, type ServiceName, type Users } from "../supervisor/users.ts";
 
@@ -55,6 +55,14 @@ const HARDENED = [
   "UMask=0077",
 ];
 
+/**
+ * Where sandboxes are: no unit's stop or restart reaches them there. The launcher makes groups below it by itself: a
+ * service that is delegated its group would need a process, whose death would be theirs.
+ */
+const SLICE = "nemoclaw-sandboxes.slice";
+/** Its control group as systemd lays it out: a dash in a slice's name is a level. */
+const SLICE_GROUP = `nemoclaw.slice/${SLICE}`;
+
 /** File name → text. */
 export function systemdUnits(parts: UnitParts): Record<string, string> {
   const { home, users, command, redisServer, bots } = parts;
@@ -62,6 +70,10 @@ export function systemdUnits(parts: UnitParts): Record<string, string> {
   const unit = (name: string) => `nemoclaw-${name}.service`;
   const environment = `Environment=NEMOCLAW_HOME=${home}`;
   const files: Record<string, string> = {
+    [SLICE]: text({
+      Unit: ["Description=NemoClaw Bridge: all sandboxes"],
+      Slice: ["MemoryAccounting=yes", "TasksAccounting=yes", "CPUAccounting=yes"],
+    }),
     "nemoclaw.target": text({
       Unit: ["Description=NemoClaw Bridge", `Wants=${services.map(unit).join(" ")}`],
       Install: ["WantedBy=multi-user.target"],
@@ -106,12 +118,17 @@ export function systemdUnits(parts: UnitParts): Record<string, string> {
       `RestrictAddressFamilies=${families}`,
       `ReadWritePaths=${home}`,
     ];
-    // The launcher makes cages: it keeps root, and what it starts must not end with it.
-    const root = ["KillMode=process", "UMask=0077", "LimitCORE=0"];
+    // The launcher makes cages: it keeps root, and what it starts must not end with it, be it on its way to the slice.
+    const root = [
+      `Environment=NEMOCLAW_CGROUP=${SLICE_GROUP}`,
+      ...["KillMode=process", "UMask=0077", "LimitCORE=0"],
+    ];
+    if (name === "launcher") after.push(SLICE);
     files[unit(name)] = text({
       Unit: [
         `Description=NemoClaw Bridge: ${name}`,
         `Requires=${unit("store")}`,
+        ...(name === "launcher" ? [`Wants=${SLICE}`] : []),
         `After=${after.join(" ")}`,
         "PartOf=nemoclaw.target",
       ],

@@ -89,6 +89,8 @@ export async function runAlone(home: string, service: string): Promise<void> {
     });
   }
   const { paths: _, ...settings } = readPrepared(home);
+  // Which group is delegated is known by what starts us (systemd), not by what has prepared the home.
+  settings.config.sandbox.cgroup ??= process.env["NEMOCLAW_CGROUP"];
   await serve(name satisfies ServiceName, { ...settings, name });
 }
 

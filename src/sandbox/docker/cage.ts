@@ -118,6 +118,7 @@ export class DockerCage implements Cage {
         control: paths.controlDir(info.runName),
         ...{ guest: this.context.guest, runtime: this.context.runtime, seccomp: this.context.seccomp },
         hostUsers: this.context.engine.remapsUsers,
+        inSlice: this.context.engine.systemd,
       }),
     );
     try {

@@ -16,6 +16,9 @@ export const LABEL = {
   boot: "ai.nemoclaw.boot",
 } as const;
 
+/** The same that the units of `nemoclaw service install` name. */
+const SANDBOX_SLICE = "nemoclaw-sandboxes.slice";
+
 /** Where the lock on the home and PID 1's output are inside; no agent can open them. */
 const LOCK = "/run/nemoclaw/lock";
 const LOG = "/run/nemoclaw/log";
@@ -60,6 +63,8 @@ export interface ContainerParts {
   lockWaitSeconds: number;
   /** The daemon maps users; we don't want it to. */
   hostUsers: boolean;
+  /** systemd makes the daemon's control groups: ours go into a slice of their own. */
+  inSlice: boolean;
 }
 
 /** The request body. */
@@ -102,6 +107,7 @@ export function sandboxContainer(parts: ContainerParts): ContainerCreateOptions 
       NetworkMode: "none",
       IpcMode: "private",
       CgroupnsMode: "private",
+      ...(parts.inSlice ? { CgroupParent: SANDBOX_SLICE } : {}),
       ...(parts.hostUsers ? { UsernsMode: "host" } : {}),
       CapDrop: ["ALL"],
       SecurityOpt: ["no-new-privileges:true", `seccomp=${parts.seccomp}`],

@@ -21,6 +21,8 @@ export interface Engine {
   /** The daemon maps users of containers: ours ask for the host's. */
   remapsUsers: boolean;
   liveRestore: boolean;
+  /** systemd makes its containers' control groups, in a slice. */
+  systemd: boolean;
 }
 
 /** The socket's path from what was configured (a path, or a URL as in DOCKER_HOST). @throws Fault `docker-remote` */
@@ -73,6 +75,7 @@ export class Daemon {
       cgroups: info.CgroupVersion === "2" ? "2" : "1",
       remapsUsers: has("userns"),
       liveRestore: info.LiveRestoreEnabled === true,
+      systemd: info.CgroupDriver === "systemd",
     };
   }
 

@@ -15,8 +15,15 @@ import {
 
 const CPU_PERIOD_US = 100_000;
 
-/** `mounts`: mount point by controller. Throws where groups can't be made. */
-export function cgroupV1(mounts: ReadonlyMap<string, string>, base: string): Cgroups {
+/**
+ * `mounts`: mount point by controller; `trackers`: of hierarchies without controllers, by which systemd knows whose a
+ * process is. Throws where groups can't be made.
+ */
+export function cgroupV1(
+  mounts: ReadonlyMap<string, string>,
+  base: string,
+  trackers: readonly string[] = [],
+): Cgroups {
   const wanted = ["memory", "pids", "cpu", "cpuacct"].filter((c) => {
     const mount = mounts.get(c);
     if (mount === undefined) return false;
@@ -31,7 +38,10 @@ export function cgroupV1(mounts: ReadonlyMap<string, string>, base: string): Cgr
   });
   const at = (controller: string, name: string) => join(mounts.get(controller) ?? "", base, name);
   // cpu and cpuacct are often one hierarchy: each directory once.
-  const all = (name: string) => [...new Set(wanted.map((c) => at(c, name)))];
+  const all = (name: string) => [
+    ...new Set(wanted.map((c) => at(c, name))),
+    ...trackers.map((mount) => join(mount, base, name)),
+  ];
 
   return {
     kind: "cgroup v1",

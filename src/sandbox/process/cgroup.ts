@@ -38,11 +38,19 @@ function lookForCgroups(options: CgroupOptions): Cgroups | { missing: string } {
     const unified = mounts.v2 && readWords(join(mounts.v2, "cgroup.controllers"));
     if (mounts.v2 && unified?.includes("memory") && unified.includes("pids"))
       return cgroupV2(mounts.v2, base);
-    if (mounts.v1.has("memory") && mounts.v1.has("pids")) return cgroupV1(mounts.v1, base);
+    if (mounts.v1.has("memory") && mounts.v1.has("pids"))
+      return cgroupV1(mounts.v1, base, trackersOf(mounts, options.delegated));
     return { missing: "this kernel offers no memory and pids controllers" };
   } catch (error) {
     return { missing: `control groups can't be made: ${(error as Error).message}` };
   }
+}
+
+/** Hierarchies in which systemd made the delegated group too: a sandbox has to leave the launcher's unit there as well. */
+function trackersOf({ v1, v2 }: ReturnType<typeof readMounts>, delegated: string | undefined): string[] {
+  if (delegated === undefined || !isRoot) return [];
+  const mounts = [v1.get("name=systemd"), v2].filter((mount) => mount !== undefined);
+  return mounts.filter((mount) => existsSync(join(mount, delegated)));
 }
 
 /** Making a group says little: rights are checked when a process is moved. So one is. */

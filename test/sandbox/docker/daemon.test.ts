@@ -45,7 +45,7 @@ const rejects = (daemon: Daemon, code: string, message: RegExp, hint: RegExp) =>
 
 test("a good engine is described", async () => {
   assert.deepEqual(await new Daemon(socket).inspect(), {
-    ...{ version: "20.10.24", cgroups: "2", remapsUsers: false, liveRestore: false },
+    ...{ version: "20.10.24", cgroups: "2", remapsUsers: false, liveRestore: false, systemd: false },
   });
 });
 
