@@ -3,6 +3,11 @@ import { prettyFactory } from "pino-pretty";
 
 const LEVELS = ["debug", "info", "warn", "error", "fatal"];
 
+/** Whether lines on this stream may have colours: in a terminal, unless NO_COLOR is set (no-color.org). */
+export function hasColor(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv = process.env): boolean {
+  return stream.isTTY === true && !env["NO_COLOR"];
+}
+
 /** Returns a function that makes a line pretty, or `undefined` when it is below the level or no log line. */
 export function prettyLines(options: {
   color: boolean;

@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { growth } from "../../src/cli/chat/draft.ts";
+import { hasColor } from "../../src/cli/pretty.ts";
 import { childEnvironment } from "../../src/cli/supervisor/environment.ts";
 import { lockHome } from "../../src/cli/supervisor/home-lock.ts";
 import { makeLayout } from "../../src/cli/supervisor/layout.ts";
@@ -196,5 +197,13 @@ describe("a process that has no settings yet", () => {
       assert.equal(await ended, 0, how);
       clearTimeout(late);
     }
+  });
+});
+
+describe("log lines in a terminal", () => {
+  it("have colours there, but not with NO_COLOR, nor in a file", () => {
+    assert.equal(hasColor({ isTTY: true }, {}), true);
+    assert.equal(hasColor({ isTTY: true }, { NO_COLOR: "1" }), false);
+    assert.equal(hasColor({}, {}), false);
   });
 });

@@ -37,8 +37,8 @@ function count(text: string): number {
 
 async function showLogs(options: LogsOptions): Promise<void> {
   const directory = pathsOf(options.home ?? homeFrom(process.env)).logs;
-  const { prettyLines } = await import("../pretty.ts");
-  const pretty = prettyLines({ color: process.stdout.isTTY === true, level: "debug" });
+  const { hasColor, prettyLines } = await import("../pretty.ts");
+  const pretty = prettyLines({ color: hasColor(process.stdout), level: "debug" });
   const wanted = (line: string) => options.turn === undefined || line.includes(`"${options.turn}"`);
   const show = (line: string) => {
     const text = options.json ? `${line}\n` : pretty(line);

@@ -6,7 +6,7 @@ import { howToClaim } from "../access/ask.ts";
 import { askOnce } from "../chat/once.ts";
 import { chatPrompt } from "../chat/prompt.ts";
 import { EXIT, say } from "../io.ts";
-import { prettyLines } from "../pretty.ts";
+import { hasColor, prettyLines } from "../pretty.ts";
 import type { ServiceStatus } from "../supervisor/control.ts";
 import { openInstallation } from "../supervisor/installation.ts";
 import { BOT_TOKENS, type BotName, isBot } from "../supervisor/secrets.ts";
@@ -31,7 +31,7 @@ export async function runStart(service: string | undefined, options: StartOption
   if (service !== undefined) insistOn(service, installation.bots);
   const interactive = options.once === undefined && options.prompt && isTerminal();
   const pretty = prettyLines({
-    color: process.stderr.isTTY === true,
+    color: hasColor(process.stderr),
     level: interactive || options.once !== undefined ? "error" : "info",
   });
   const supervisor = new Supervisor({

@@ -35,8 +35,8 @@ export function sandboxLogsCommand(name: string): Command {
 
 async function showLogs(name: string, options: LogsOptions): Promise<void> {
   const { id, paths } = reach(name, options);
-  const { prettyLines } = await import("../../pretty.ts");
-  const pretty = prettyLines({ color: process.stdout.isTTY === true, level: "debug" });
+  const { hasColor, prettyLines } = await import("../../pretty.ts");
+  const pretty = prettyLines({ color: hasColor(process.stdout), level: "debug" });
   const show = (line: string) => {
     const text = options.json ? `${line}\n` : pretty(line);
     if (text !== undefined) process.stdout.write(text);
