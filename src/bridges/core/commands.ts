@@ -2,6 +2,7 @@
  * Slash commands as one table, and their parsing. The same names on every platform: menus, slash commands and /help are
  * all made from the table. Must never guess: what is no command is a message for the agent.
  */
+import { QueueMode } from "../../store/index.ts";
 import type { Words } from "./catalogue.ts";
 
 /** A row of the table. Its description is the catalogue's `command.<name>`, that of its argument `argument.<argument>`. */
@@ -22,7 +23,7 @@ export const COMMAND_TABLE = [
   { name: "status" },
   { name: "model", argument: "model" },
   { name: "usage" },
-  { name: "queue", argument: "mode", choices: ["followup", "interrupt"] },
+  { name: "queue", argument: "mode", choices: QueueMode.options },
   { name: "approvals" },
   { name: "rules", argument: "rule" },
   { name: "files" },
