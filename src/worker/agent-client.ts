@@ -113,6 +113,7 @@ export class AgentClient implements ControlHandler {
     text: string;
     mode: "warm" | "oneshot";
     timeoutMs: number;
+    model?: string;
   }): Promise<GuestAck> {
     return this.#ask({ type: "run", ...command });
   }

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describeError, Fault } from "../lib/errors.ts";
 import { failpoint } from "../lib/failpoints.ts";
 import type { Logger } from "../lib/logging.ts";
+import { modelAlias } from "../lib/model-alias.ts";
 import { TIMEOUTS } from "../lib/timeouts.ts";
 import type { TurnEvent } from "../sandbox/index.ts";
 import {
@@ -251,10 +252,9 @@ export class TurnRun {
   }
 
   #sendRun(): Promise<void> {
-    const { turnId, fence } = this.#turn;
+    const { turnId, fence, model } = this.#turn;
     const command = {
-      turnId,
-      fence,
+      ...{ turnId, fence, ...(model === undefined ? {} : { model: modelAlias(model) }) },
       mode: this.#sandbox.modeNow,
       timeoutMs: TIMEOUTS.turn + TIMEOUTS.turnHeld,
     };

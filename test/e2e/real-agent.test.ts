@@ -18,6 +18,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { principalOf } from "../../src/lib/ids.ts";
+import { modelAlias } from "../../src/lib/model-alias.ts";
 import { startFakeTelegram } from "../fakes/telegram/index.ts";
 import type { FakeVendor } from "../fakes/vendor/index.ts";
 import { processesOf } from "../helpers/processes.ts";
@@ -204,6 +205,24 @@ describe("the real agent", () => {
     const back = since(ANNA);
     say(ANNA, "/queue followup");
     await shown(back, /wait until the running/);
+  });
+
+  it("/model: the agent's calls go by the choice's name, and the gateway sends them where it says", async () => {
+    const choose = async (model: string) => {
+      const seen = since(BORIS);
+      say(BORIS, `/model compatible/${model}`);
+      await shown(seen, new RegExp(`uses compatible/${model}`));
+      const [a, b] = [draw(), draw()];
+      const before = vendor.seen.length;
+      say(BORIS, `What is ${a}+${b}?`);
+      await shown(seen, new RegExp(`\\b${a + b}\\b`));
+      return vendor.seen.slice(before).map(({ body }) => body["model"]);
+    };
+    assert.deepEqual(await choose("fake-2"), ["fake-2"]);
+    // OpenClaw itself says by which name it calls.
+    const alias = modelAlias("compatible/fake-2");
+    assert.ok(vendor.seen.at(-1)!.raw.includes(alias), `${alias} is in the request`);
+    assert.deepEqual(await choose("fake-1"), ["fake-1"]);
   });
 
   it("/new starts a session that knows nothing of the last", async () => {

@@ -11,7 +11,7 @@ export const VENDOR_KEY = "sk-e2e-vendor-key-0123456789abcdef";
 
 /** Starts it; point the `compatible` provider at {@link vendorConfig}. */
 export async function startScriptedVendor(): Promise<FakeVendor> {
-  const vendor = await startFakeVendor({ key: VENDOR_KEY, models: ["fake-1"] });
+  const vendor = await startFakeVendor({ key: VENDOR_KEY, models: ["fake-1", "fake-2"] });
   vendor.otherwise = scripted;
   return vendor;
 }
@@ -26,5 +26,6 @@ export function scripted(body: Record<string, unknown>): Behaviour {
 /** `inference:` of config.yaml for it. */
 export const vendorConfig = (vendor: FakeVendor): Record<string, unknown> => ({
   default: { provider: "compatible", model: "fake-1" },
+  models: [{ provider: "compatible", model: "fake-2" }],
   providers: { compatible: { baseUrl: vendor.url } },
 });

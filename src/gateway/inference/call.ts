@@ -6,7 +6,7 @@
 import type { InferenceConfig } from "../config.ts";
 import { attemptTargets } from "./attempts.ts";
 import type { Call, CallDeps, CallEnd } from "./call-types.ts";
-import { callerAndBody } from "./caller.ts";
+import { callerAndBody, callingTurn } from "./caller.ts";
 import { answerDemo } from "./demo/index.ts";
 import type { InferenceCode, InferenceError } from "./errors.ts";
 import { type Inspected, inspect } from "./inspect.ts";
@@ -27,15 +27,17 @@ export async function serveCall(deps: CallDeps, call: Call): Promise<CallEnd> {
   if (read.kind === "refused") return refuse(read.error);
   if (read.kind === "gone") return { verdict: "cancelled", attempts: 0 };
   const { turns, profile } = read.caller;
-  const turn = turns.find((t) => t.kind === "turn");
-  const choices = choicesOf(deps.config, profile, offeredChoice(deps.config, turn?.model));
-  const allowed = allowedFields(deps.config, choices[0]?.provider);
+  const choicesFor = (named: string) =>
+    choicesOf(deps.config, profile, offeredChoice(deps.config, callingTurn(turns, named)?.model));
+  const allowed = (named: string) => allowedFields(deps.config, choicesFor(named)[0]?.provider);
   const inspected = inspect(read.body, call.dialect, allowed);
   if (inspected.kind === "malformed") return refuse({ code: "bad_request", detail: inspected.why });
   if (inspected.kind === "denied") {
     return refuse({ code: "inference_feature_denied", detail: `${inspected.field}: ${inspected.why}` });
   }
   const { request } = inspected;
+  const turn = callingTurn(turns, request.model);
+  const choices = choicesFor(request.model);
   call.turnId = turn?.turnId ?? "";
   if (!turn && turns.some((t) => t.kind === "warmup")) {
     // A warm-up turn only wakes the agent: no vendor hears of it and nobody pays.

@@ -3,6 +3,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../../lib/errors.ts";
+import { modelAlias } from "../../lib/model-alias.ts";
 import type { ProfilesPort, RunningTurn } from "../ports.ts";
 import type { Call, CallDeps, CallTimeouts } from "./call-types.ts";
 import type { InferenceError } from "./errors.ts";
@@ -34,6 +35,14 @@ export async function callerAndBody(
   if (!caller) return { kind: "refused", error: { code: "store_unreachable" } };
   if (caller.turns.length === 0) caller.turns = await lateTurns(deps, call);
   return { kind: "ok", caller, body: read.body };
+}
+
+/** The turn that a call most likely belongs to: the newest whose chosen model goes by that name, else the newest. */
+export function callingTurn(turns: readonly RunningTurn[], named: string): RunningTurn | undefined {
+  const running = turns.filter(({ kind }) => kind === "turn");
+  const isNamed = ({ model }: RunningTurn) =>
+    named.startsWith("choice-") ? model !== undefined && modelAlias(model) === named : model === undefined;
+  return running.find(isNamed) ?? running[0];
 }
 
 /** Undefined: the store can't be reached. Never rejects. */

@@ -11,6 +11,8 @@ import { OPENAI_FIELDS } from "./request-openai.ts";
 /** A request that may go to a vendor. */
 export interface Inspected {
   dialect: Dialect;
+  /** As the caller wrote it. */
+  model: string;
   outline: Outline;
   stream: boolean;
   /** The caller asked for the usage chunk itself (OpenAI streams). */
@@ -38,13 +40,18 @@ const KNOWN_TOOLS: Record<Dialect, KnownValues> = {
   anthropic: new KnownValues("tools"),
 };
 
-/** Judges `body`; `operatorAllows` are top-level members that the operator's policy names in addition. */
-export function inspect(body: Buffer, dialect: Dialect, operatorAllows: ReadonlySet<string>): InspectResult {
+/** Judges `body`; `operatorAllows`: top-level members that the operator's policy names in addition, for that model. */
+export function inspect(
+  body: Buffer,
+  dialect: Dialect,
+  operatorAllows: (model: string) => ReadonlySet<string>,
+): InspectResult {
   const read = outlineOf(body, KNOWN_TOOLS[dialect]);
   if (!read.ok) return { kind: "malformed", why: read.reason };
   const { outline } = read;
   const schema = SCHEMAS[dialect];
-  const extras = [...operatorAllows].filter((key) => key in outline.value && !(key in schema.shape));
+  const model = String(outline.value["model"] ?? "");
+  const extras = [...operatorAllows(model)].filter((key) => key in outline.value && !(key in schema.shape));
   const judged = { ...outline.value };
   for (const key of extras) delete judged[key];
   const parsed = schema.safeParse(judged);
@@ -63,6 +70,7 @@ export function inspect(body: Buffer, dialect: Dialect, operatorAllows: Readonly
     kind: "ok",
     request: {
       dialect,
+      model,
       outline,
       stream: value.stream === true,
       wantsUsage: value.stream_options?.include_usage === true,

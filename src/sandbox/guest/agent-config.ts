@@ -35,6 +35,9 @@ const TOOLS_OFF = [
   "gateway",
 ];
 
+/** What it may call a model that was chosen for a conversation (protocol.ts, MODEL_ALIAS). */
+const ALIASES = Array.from({ length: 16 }, (_, i) => `choice-${i}`);
+
 /** `openclaw.json`. Written anew at each start: whatever the agent did to the last one is gone. */
 export function openclawConfig(
   start: StartConfig,
@@ -51,7 +54,9 @@ export function openclawConfig(
           baseUrl: "http://inference.local/v1",
           apiKey: "not-a-secret",
           api: "openai-completions",
-          models: [{ id: model, name: model, reasoning: false, input: ["text"], contextWindow, maxTokens }],
+          models: [model, ...ALIASES].map((id) => ({
+            ...{ id, name: id, reasoning: false, input: ["text"], contextWindow, maxTokens },
+          })),
         },
       },
     },

@@ -69,10 +69,10 @@ async function perform(guest: Guest, command: Numbered): Promise<{ ack?: Ack; af
     case "warm":
       return { after: () => void guest.warmUp().catch(() => undefined) };
     case "run": {
-      const { turnId, fence, sessionKey, text, mode, timeoutMs } = command;
+      const { turnId, fence, sessionKey, text, mode, timeoutMs, model } = command;
       if (![turnId, sessionKey, text].every((v) => typeof v === "string" && v !== "") || !(timeoutMs > 0))
         break;
-      const turn = turns.start({ turnId, fence, sessionKey, text, mode, timeoutMs });
+      const turn = turns.start({ turnId, fence, sessionKey, text, mode, timeoutMs, model });
       return { ack: { turn: turn.describe() }, after: () => link.follow(turn, 0) };
     }
     case "cancel": {

@@ -20,6 +20,8 @@ export const EXEC_WINDOW = 256 * 1024;
 export const EXEC_CHUNK = 64 * 1024;
 /** Programs that the host may have started inside at once. */
 export const MAX_SESSIONS = 8;
+/** Names by which an agent may call the model that its conversation's people chose. */
+export const MODEL_ALIAS = /^choice-(\d|1[0-5])$/;
 /** Entries of one `file.list` answer. */
 export const LIST_PAGE = 200;
 
@@ -166,6 +168,8 @@ export type ToGuest =
       text: string;
       mode: "warm" | "oneshot";
       timeoutMs: number;
+      /** What the agent is to call the model that was chosen for its conversation (MODEL_ALIAS); absent: its own. */
+      model?: string;
     }
   | { type: "cancel"; id: number; turnId: string; fence: number }
   /**

@@ -5,12 +5,13 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Agent } from "./agent.ts";
+import { PROVIDER } from "./agent-config.ts";
 import { type CommandAsk, readCommandAsk } from "./command-ask.ts";
 import { type GatewayClient, type GatewayEvent, GatewayRefusal } from "./gateway-client.ts";
 import { LIMITS } from "./limits.ts";
 import { log, reason } from "./log.ts";
 import { killTools, ticks } from "./processes.ts";
-import type { CommandDecision } from "./protocol.ts";
+import { type CommandDecision, MODEL_ALIAS } from "./protocol.ts";
 import type { LastEvent, Turn } from "./turn.ts";
 import { TurnRuns } from "./turn-runs.ts";
 import { TurnRefused } from "./turns.ts";
@@ -19,6 +20,8 @@ import { TurnRefused } from "./turns.ts";
 interface AgentLink {
   turn: Turn;
   client: GatewayClient;
+  /** Resolves when OpenClaw has the turn's own message. */
+  sent: Promise<unknown>;
   /** Its own run, and one for each message that was steered into it. It ends when all have. */
   runs: TurnRuns;
   /** How the turn ends when its run is aborted or has to be killed. */
@@ -54,7 +57,7 @@ export class WarmRuns {
     if (!client) return turn.end({ kind: "cancelled" });
 
     const runs = new TurnRuns((event) => turn.emit(event));
-    const link: AgentLink = { turn, client, runs, aborted: { kind: "cancelled" } };
+    const link: AgentLink = { turn, client, runs, sent: Promise.resolve(), aborted: { kind: "cancelled" } };
     runs.add(turn.id);
     this.#links.set(turn.id, link);
     const began = ticks();
@@ -65,15 +68,24 @@ export class WarmRuns {
     }, turn.request.timeoutMs);
     void turn.cancelAsked.then(() => this.#stopRun(client, link, began));
     const sessionKey = agentSession(turn.request.sessionKey);
-    client
-      .request("chat.send", { message: turn.request.text, sessionKey, idempotencyKey: turn.id })
-      .catch((error) => {
-        if (turn.done || !this.#links.has(turn.id)) return;
-        turn.end({ kind: "failed", code: "agent-refused", message: reason(error), retryable: true });
-      });
+    link.sent = this.#send(client, turn, sessionKey).catch((error) => {
+      if (turn.done || !this.#links.has(turn.id)) return;
+      turn.end({ kind: "failed", code: "agent-refused", message: reason(error), retryable: true });
+    });
     await turn.ended;
     clearTimeout(limit);
     for (const id of runs.ids) this.#links.delete(id);
+  }
+
+  /** Where a model was chosen for the conversation, its session calls it by that name from now on. */
+  async #send(client: GatewayClient, turn: Turn, sessionKey: string): Promise<unknown> {
+    const { text, model } = turn.request;
+    if (model !== undefined && MODEL_ALIAS.test(model))
+      await client
+        .request("sessions.patch", { key: sessionKey, model: `${PROVIDER}/${model}` })
+        .catch((error) => log("warn", "model-not-chosen", { turnId: turn.id, err: reason(error) }));
+    if (turn.cancelled) return turn.end({ kind: "cancelled" });
+    return client.request("chat.send", { message: text, sessionKey, idempotencyKey: turn.id });
   }
 
   /**
@@ -91,8 +103,9 @@ export class WarmRuns {
     link.runs.add(runId);
     this.#links.set(runId, link);
     const sessionKey = agentSession(turn.request.sessionKey);
-    link.client
-      .request("chat.send", { message: text, sessionKey, idempotencyKey: runId, queueMode: "steer" })
+    const message = { message: text, sessionKey, idempotencyKey: runId, queueMode: "steer" };
+    link.sent
+      .then(() => link.client.request("chat.send", message))
       .catch((error) => {
         if (!(error instanceof GatewayRefusal) || turn.done) return;
         log("warn", "steer-refused", { turnId: turn.id, err: reason(error) });

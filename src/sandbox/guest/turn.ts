@@ -13,6 +13,7 @@ export interface TurnRequest {
   text: string;
   mode: "warm" | "oneshot";
   timeoutMs: number;
+  model?: string | undefined;
 }
 
 /** The event that ends a turn. */

@@ -61,6 +61,8 @@ function gateway(): void {
     }
   >();
   const steeredIds = new Set<string>();
+  /** Of sessions that were given one. */
+  const chosen = new Map<string, string>();
   /** Sessions whose broken run goes on, as OpenClaw's do after a crash ("Restart recovery"). */
   const resumed = new Set<string>();
   const peers = new Set<Peer>();
@@ -133,6 +135,13 @@ function gateway(): void {
       run?.abort.abort();
       return { ok: true, aborted: run !== undefined, runIds: run ? [runId] : [] };
     }
+    if (method === "sessions.patch") {
+      const [provider, name = ""] = String(params["model"]).split("/");
+      if (provider !== "bridge") throw new Error(`no provider ${provider}`);
+      if (!models.some(({ id }) => id === name)) throw new Error(`no model ${name}`);
+      chosen.set(String(params["key"]), name);
+      return { ok: true, key: params["key"] };
+    }
     if (method === "sessions.list") {
       const row = (key: string, hasActiveRun: boolean) => ({
         ...{ key, hasActiveRun, status: hasActiveRun ? "running" : "done" },
@@ -172,7 +181,14 @@ function gateway(): void {
         tellTaken(one.runId, sessionKey);
         return one.text;
       });
-    const ended = runTurn(model, history, text, emit, abort.signal, steered).then(
+    const ended = runTurn(
+      { ...model, model: chosen.get(sessionKey) ?? model.model },
+      history,
+      text,
+      emit,
+      abort.signal,
+      steered,
+    ).then(
       ({ text: content }) => {
         saveSession(sessionKey, history);
         tell("chat", {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { Fault } from "../../../src/lib/errors.ts";
+import { modelAlias } from "../../../src/lib/model-alias.ts";
 import { type FakeVendor, startFakeVendor } from "../../fakes/vendor/index.ts";
 import { chat, OTHER, type Rig, SANDBOX, send, startRig, streamedText } from "../harness.ts";
 
@@ -45,6 +46,29 @@ describe("admission", () => {
     assert.equal(streamedText(reply.text), "ready");
     assert.equal(vendor.seen.length, 0);
     assert.equal(r.usage.settled.length, 0);
+  });
+
+  test("two conversations at once: each call goes to the model that its own conversation chose", async () => {
+    const models = [{ provider: "compatible", model: "fake-2" }];
+    await using r = await rig({ models });
+    const turn = (turnId: string, model?: string) => ({
+      ...{ turnId, kind: "turn" as const, scopeId: turnId },
+      ...(model ? { model: `compatible/${model}` } : {}),
+    });
+    const ask = async (named: string) => {
+      assert.equal((await send(r.socket(), { body: chat("hi", { model: named }) })).status, 200);
+      return [vendor.seen.at(-1)!.body["model"], r.audits().at(-1)?.["turnId"]];
+    };
+    const [one, two] = [modelAlias("compatible/fake-1"), modelAlias("compatible/fake-2")];
+    r.turns.byPrincipal.set(SANDBOX, [turn("t_new", "fake-1"), turn("t_old", "fake-2")]);
+    assert.deepEqual(await ask(two), ["fake-2", "t_old"]);
+    assert.deepEqual(await ask(one), ["fake-1", "t_new"]);
+    r.turns.byPrincipal.set(SANDBOX, [turn("t_new", "fake-2"), turn("t_old")]);
+    assert.deepEqual(await ask("stub"), ["fake-1", "t_old"], "the one that chose nothing has the default");
+    // A name is no right: what no running turn chose can't be had by it.
+    r.turns.byPrincipal.set(SANDBOX, [turn("t_new")]);
+    assert.deepEqual(await ask(two), ["fake-1", "t_new"]);
+    assert.deepEqual(await ask("compatible/fake-2"), ["fake-1", "t_new"]);
   });
 
   test("calls at once and per minute are capped, per sandbox, with Retry-After", async () => {

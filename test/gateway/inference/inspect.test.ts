@@ -8,7 +8,7 @@ const judge = (
   body: object,
   dialect: "openai" | "anthropic" = "openai",
   allows: ReadonlySet<string> = NONE,
-) => inspect(Buffer.from(JSON.stringify(body)), dialect, allows);
+) => inspect(Buffer.from(JSON.stringify(body)), dialect, () => allows);
 const user = (...parts: object[]) => ({ messages: [{ role: "user", content: parts }] });
 const big = "A".repeat(5_000);
 
@@ -196,7 +196,15 @@ test("what real agents send passes", () => {
   assert.ok(result.kind === "ok", JSON.stringify(result));
   assert.deepEqual(
     { ...result.request, outline: undefined },
-    { dialect: "openai", outline: undefined, stream: true, wantsUsage: true, maxOutput: 8192, extras: [] },
+    {
+      dialect: "openai",
+      model: "demo-1",
+      outline: undefined,
+      stream: true,
+      wantsUsage: true,
+      maxOutput: 8192,
+      extras: [],
+    },
   );
   const claude = judge(
     {

@@ -15,6 +15,7 @@ export interface SeenRequest {
   bytes: number;
   via: "origin" | "absolute" | "connect";
   user: string;
+  model: string;
   /** How many messages of user, assistant and tool. */
   messages: number;
   tools: string[];
@@ -72,6 +73,7 @@ async function answer(
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const raw = Buffer.concat(chunks);
   const body = JSON.parse(raw.toString() || "{}") as {
+    model?: string;
     messages?: Message[];
     tools?: { function: { name: string } }[];
   };
@@ -82,6 +84,7 @@ async function answer(
     bytes: raw.length,
     via,
     user: text,
+    model: body.model ?? "",
     messages: (body.messages ?? []).filter((m) => m.role !== "system").length,
     tools: (body.tools ?? []).map((t) => t.function.name),
     authorization: request.headers.authorization ?? "",

@@ -75,3 +75,19 @@ test("a model that fails at the later message: its failure ends the turn, as one
   const ends = events("s-fail").filter(({ kind }: TurnEvent) => ["final", "failed"].includes(kind));
   assert.equal(ends.length, 1);
 });
+
+test("a model that was chosen for a conversation goes by its name in the agent's calls, from that turn on, there alone", async () => {
+  const called = (words: string) => rig.model.seen.find(({ user }) => user === words)?.model;
+  await rig.host.run("m-1", "by default", { sessionKey: "m:1" });
+  await rig.host.outcome("m-1");
+  await rig.host.run("m-2", "by choice", { sessionKey: "m:1", model: "choice-7" });
+  await rig.host.outcome("m-2");
+  await rig.host.run("m-3", "elsewhere", { sessionKey: "n:1" });
+  await rig.host.outcome("m-3");
+  await rig.host.run("m-4", "no such name", { sessionKey: "o:1", model: "choice-99" });
+  await rig.host.outcome("m-4");
+  assert.equal(called("by choice"), "choice-7");
+  assert.notEqual(called("by default"), "choice-7");
+  assert.equal(called("elsewhere"), called("by default"));
+  assert.equal(called("no such name"), called("by default"));
+});
