@@ -79,6 +79,7 @@ describe("bin", () => {
     [["start", "--driver", "vm"], 2, /Allowed choices are process, docker/],
     [["start", "discord"], 2, /"discord" can't be started by itself/],
     [["start", "--once", " "], 2, /the question is empty/],
+    [["start", "--port", "99999"], 2, /expected a port, 0 to 65535/],
     [["start", "telegram-bridge"], 1, /needs a bot token[\s\S]*@BotFather/],
     [["status"], 3, /is not running on this home[\s\S]*nemoclaw start/],
     [["stop"], 3, /is not running on this home/],

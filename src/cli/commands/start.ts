@@ -1,5 +1,5 @@
 /** `nemoclaw start`: its options and help. What it does is loaded only when it is used (`start/run.ts`). */
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { homeFrom } from "../../lib/paths.ts";
 import { INNER, NAMED, type StartOptions } from "../start/options.ts";
 
@@ -13,7 +13,7 @@ export function startCommand(): Command {
     .option("--yes", "install missing system packages without asking")
     .option("--no-prompt", "no chat prompt, also in a terminal")
     .option("--home <dir>", "home of the installation")
-    .option("--port <number>", "port of the console's page on 127.0.0.1 (default: any free one)")
+    .option("--port <number>", "port of the console's page on 127.0.0.1 (default: any free one)", port)
     .option(
       "--alone",
       "just this process, in a home that `nemoclaw service prepare` has made (compose, systemd)",
@@ -44,4 +44,9 @@ Examples:
       const { runStart } = await import("../start/run.ts");
       await runStart(service, options);
     });
+}
+
+function port(text: string): string {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return text;
+  throw new InvalidArgumentError("expected a port, 0 to 65535 (0: any free one)");
 }
