@@ -23,8 +23,8 @@ export function macOf(key: KeyObject, previous: string, text: string): string {
 /** SHA-256's block: what HMAC pads its key to (RFC 2104). */
 const BLOCK = 64;
 const MAC_HEX = 64;
-/** Longest row whose MAC is made in place; nearly all have a tenth of it. */
-const MAX_IN_PLACE = 8 * 1024;
+/** Longest row that is sealed in place; nearly all have a tenth of it. */
+const IN_PLACE = 8 * 1024;
 
 /**
  * `macOf` for the one who writes all rows, with the key's two blocks laid out once: an Hmac object for each row is a
@@ -33,7 +33,7 @@ const MAX_IN_PLACE = 8 * 1024;
 export function macWriter(key: KeyObject): (previous: string, text: string) => string {
   const bytes = key.export();
   if (bytes.length > BLOCK) return (previous, text) => macOf(key, previous, text);
-  const inner = Buffer.alloc(BLOCK + MAC_HEX + MAX_IN_PLACE);
+  const inner = Buffer.alloc(BLOCK + MAC_HEX + IN_PLACE);
   const outer = Buffer.alloc(BLOCK + 32);
   for (let i = 0; i < BLOCK; i++) {
     inner[i] = 0x36 ^ (bytes[i] ?? 0);
@@ -41,7 +41,7 @@ export function macWriter(key: KeyObject): (previous: string, text: string) => s
   }
   bytes.fill(0);
   return (previous, text) => {
-    if (previous.length !== MAC_HEX || text.length > MAX_IN_PLACE) return macOf(key, previous, text);
+    if (previous.length !== MAC_HEX || text.length > IN_PLACE) return macOf(key, previous, text);
     inner.write(previous, BLOCK, "latin1");
     const length = inner.write(text, BLOCK + MAC_HEX, "latin1");
     outer.write(hash("sha256", inner.subarray(0, BLOCK + MAC_HEX + length), "binary"), BLOCK, "latin1");

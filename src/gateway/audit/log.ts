@@ -214,7 +214,7 @@ export class AuditLog implements AuditPort {
   }
 
   #write(segment: Segment, batch: Entry[]): void {
-    const heads: Head[] = [];
+    const macs: string[] = [];
     const ends: number[] = [];
     let { seq, mac } = this.#head;
     let text = "";
@@ -223,11 +223,11 @@ export class AuditLog implements AuditPort {
       const row = `{"seq":${seq}${tail}`;
       mac = this.#macOf(mac, row);
       text += `${sealed(row, mac)}\n`;
-      heads.push({ seq, mac });
+      macs.push(mac);
       ends.push(text.length); // Rows are ASCII: characters are bytes.
     }
     const bytes = Buffer.from(text, "latin1");
-    const settle = (written: Written) => this.#settle(segment, batch, heads, ends, written);
+    const settle = (written: Written) => this.#settle(segment, batch, macs, ends, written);
     const start = performance.now();
     // While the file is being synced the kernel may hold a write up; the event loop must not wait for that.
     if (this.#keeper.busy || start < this.#slowUntil) {
@@ -245,13 +245,13 @@ export class AuditLog implements AuditPort {
   }
 
   /** Rows that are whole in the file are on record; the others never were. */
-  #settle(segment: Segment, batch: Entry[], heads: Head[], ends: number[], { bytes, error }: Written): void {
+  #settle(segment: Segment, batch: Entry[], macs: string[], ends: number[], { bytes, error }: Written): void {
     let count = ends.length;
     while (count > 0 && (ends[count - 1] as number) > bytes) count -= 1;
     const whole = count > 0 ? (ends[count - 1] as number) : 0;
     segment.settle(whole, bytes - whole);
     if (count > 0) {
-      this.#head = heads[count - 1] as Head;
+      this.#head = { seq: this.#head.seq + count, mac: macs[count - 1] as string };
       if (batch[0]?.what === "lost") {
         this.#options.logger.info(
           { ...this.#lost, code: "audit-writable" },
@@ -259,10 +259,11 @@ export class AuditLog implements AuditPort {
         );
         this.#lost = { decisions: 0, closes: 0, notes: 0, since: "" };
       }
-      const waiters = batch.slice(0, count).flatMap(({ done }) => done ?? []);
       this.#keeper.written();
-      if (this.#options.fsync === "row" && waiters.length > 0) this.#keeper.syncFor(waiters);
-      else for (const done of waiters) done();
+      if (this.#options.fsync === "row") {
+        const waiters = batch.slice(0, count).flatMap(({ done }) => done ?? []);
+        if (waiters.length > 0) this.#keeper.syncFor(waiters);
+      } else for (let i = 0; i < count; i++) batch[i]?.done?.();
     }
     if (count < batch.length) this.#failed(batch.slice(count), error ?? new Error("short write"));
   }

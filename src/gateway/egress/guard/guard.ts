@@ -106,14 +106,10 @@ export function createGuard(options: GuardOptions): Guard {
     return OPENABLE_NAMES.has(cls) && opened ? undefined : { ok: false, reason: cls };
   };
 
-  const judgeAll = (
-    answers: readonly string[] | GuardReason,
-    port: number,
-    allowance: Allowance,
-  ): GuardVerdict => {
-    if (typeof answers === "string") return { ok: false, reason: answers };
+  const judgeAll = (answers: readonly string[], port: number, allowance: Allowance): GuardVerdict => {
     const addresses: Ip[] = [];
     for (const text of answers) {
+      if (addresses.length === MAX_ANSWERS) break;
       const ip = parseIp(text);
       if (!ip) return { ok: false, reason: "bad_answer", address: text.slice(0, 64) };
       const reason = judge(ip, port, allowance);
@@ -130,45 +126,39 @@ export function createGuard(options: GuardOptions): Guard {
       const early = precheck(target, allowance);
       if (early) return early;
       if (target.ip) return { ok: true, addresses: [target.ip] };
-      return lookup(options.resolver, target.host, timeoutMs, signal).then((answers) =>
+      return lookup(options.resolver, target.host, timeoutMs, signal, (answers) =>
         judgeAll(answers, target.port, allowance),
       );
     },
   };
 }
 
-/** The resolver's answers, or the reason why there are none. The time-out holds even if the resolver ignores it. */
+/** What `judge` says of the resolver's answers. The time-out holds even if the resolver ignores it. */
 function lookup(
   resolver: Resolver,
   host: string,
   timeoutMs: number,
   outer: Cancel | undefined,
-): Promise<readonly string[] | GuardReason> {
+  judge: (answers: readonly string[]) => GuardVerdict,
+): Promise<GuardVerdict> {
   return new Promise((resolve) => {
     const given = new Canceller();
-    const settle = (answer: readonly string[] | GuardReason) => {
+    const settle = (verdict: GuardVerdict) => {
       limit.lift();
       outer?.removeEventListener("abort", giveUp);
-      resolve(answer);
+      resolve(verdict);
     };
     const giveUp = () => {
       given.abort();
-      settle("resolver_timeout");
+      settle({ ok: false, reason: "resolver_timeout" });
     };
     const limit = new Deadline(giveUp);
     if (outer?.aborted) return giveUp();
     limit.set(timeoutMs);
     outer?.addEventListener("abort", giveUp, { once: true });
     ask(resolver, host, given).then(
-      (answers) =>
-        settle(
-          answers.length === 0
-            ? "resolver_empty"
-            : answers.length > MAX_ANSWERS
-              ? answers.slice(0, MAX_ANSWERS)
-              : answers,
-        ),
-      () => settle("resolver_failed"),
+      (answers) => settle(answers.length === 0 ? { ok: false, reason: "resolver_empty" } : judge(answers)),
+      () => settle({ ok: false, reason: "resolver_failed" }),
     );
   });
 }

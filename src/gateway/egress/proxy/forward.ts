@@ -5,7 +5,7 @@
  */
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { Cancel } from "../../../lib/cancel.ts";
+import { type Cancel, Canceller } from "../../../lib/cancel.ts";
 import { canBeScrubbed } from "../../credentials/answer.ts";
 import type { CredentialUse, CredentialVerdict } from "../../credentials/ports.ts";
 import { formatAuthority } from "../guard/index.ts";
@@ -13,7 +13,7 @@ import { keep, takeKept, watchRelease } from "../inspect/kept.ts";
 import { sendBody } from "./body.ts";
 import type { Client, Inside, Shared } from "./client.ts";
 import { endToEnd, type Framing } from "./framing.ts";
-import { named, type Wanted } from "./gatekeeper.ts";
+import { type Admitted, type Dialled, named, type Refused, type Wanted } from "./gatekeeper.ts";
 import { type HeaderLine, membersOf, type RequestHead, valuesOf } from "./head.ts";
 import type { Open } from "./open.ts";
 import { queryOf } from "./path.ts";
@@ -85,7 +85,7 @@ export async function forward(
   if (inside) inside.upstream = undefined;
   const dialled = predialled
     ? await gatekeeper.record(predialled, named(admitted))
-    : await gatekeeper.dial(admitted, client.gone);
+    : await dial(shared, admitted, client.gone);
   if (!dialled.ok) return { kind: "refused", reply: dialled.reply };
   const { socket } = dialled;
 
@@ -132,6 +132,17 @@ export async function forward(
   }
   // The connection ended while it waited, and nothing came of the request: it goes once more, on one of its own.
   return forward(client, head, target, framing, shared, inside);
+}
+
+/** Dials; given up when the client is gone. */
+async function dial({ gatekeeper }: Shared, admitted: Admitted, gone: Cancel): Promise<Dialled | Refused> {
+  const own = new Canceller();
+  const leave = () => own.abort();
+  gone.addEventListener("abort", leave, { once: true });
+  if (gone.aborted) leave();
+  const dialled = await gatekeeper.dial(admitted, own);
+  gone.removeEventListener("abort", leave);
+  return dialled;
 }
 
 type Ending =

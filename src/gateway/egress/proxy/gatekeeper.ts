@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import { type Cancel, Canceller } from "../../../lib/cancel.ts";
+import type { Cancel, Canceller } from "../../../lib/cancel.ts";
 import { Deadline } from "../../../lib/deadline.ts";
 import { redact } from "../../../lib/redact.ts";
 import { type Decision, decideConnection, decideRequest, type RequestAttempt } from "../../policy/decide.ts";
@@ -43,6 +43,13 @@ export interface Admitted {
 export interface Refused {
   readonly ok: false;
   readonly reply: Reply;
+}
+
+/** A socket that may be used: its row is written. */
+export interface Dialled {
+  readonly ok: true;
+  readonly socket: Socket;
+  readonly address: string | undefined;
 }
 
 /** How many of a name's addresses are tried. */
@@ -153,37 +160,33 @@ export class Gatekeeper {
 
   /**
    * Dials the checked addresses in order, within one time limit, and writes the allow row before handing the socket
-   * out: nobody can send a byte that isn't on record.
+   * out: nobody can send a byte that isn't on record. Calls `left` off when the time is over.
    */
-  async dial(
-    admitted: Admitted,
-    signal: Cancel,
-  ): Promise<{ ok: true; socket: Socket; address: string | undefined } | Refused> {
+  async dial(admitted: Admitted, left: Canceller): Promise<Dialled | Refused> {
     const { connector, limits } = this.options;
     const { row, addresses } = admitted;
-    const giveUp = new Canceller();
     let late = false;
     const limit = new Deadline(() => {
       late = true;
-      giveUp.abort();
+      left.abort();
     });
     limit.set(limits.dialMs);
-    const leave = () => giveUp.abort();
-    signal.addEventListener("abort", leave, { once: true });
-    if (signal.aborted) leave();
     let socket: Socket | undefined;
     let address = "";
-    for (let i = 0; !socket && i < addresses.length && i < MAX_TRIES && !giveUp.aborted; i++) {
+    for (let i = 0; !socket && i < addresses.length && i < MAX_TRIES && !left.aborted; i++) {
       address = addresses[i]!.text;
       try {
-        socket = await connector.dial(addresses[i]!, row.port, giveUp);
+        socket = await connector.dial(addresses[i]!, row.port, left);
       } catch {
         // The next one.
       }
     }
     limit.lift();
-    signal.removeEventListener("abort", leave);
-    if (socket) return this.record(socket, { ...named(admitted), address }, address);
+    if (socket) {
+      // Awaited here: an async function that returns a promise takes three rounds more to hand it on.
+      const recorded = this.record(socket, { ...named(admitted), address }, address);
+      return recorded instanceof Promise ? await recorded : recorded;
+    }
     return this.refuse(
       { ...named(admitted), reason: late ? "dial_timeout" : "dial_failed" },
       reply(late ? "upstream_timeout" : "upstream_unreachable"),
@@ -191,18 +194,17 @@ export class Gatekeeper {
   }
 
   /** The allow row, for a socket that is open but unused. */
-  async record(
-    socket: Socket,
-    row: AuditRow,
-    address?: string,
-  ): Promise<{ ok: true; socket: Socket; address: string | undefined } | Refused> {
-    try {
-      const written = this.options.audit.decided(row);
-      if (written) await written;
-      return { ok: true, socket, address };
-    } catch {
+  record(socket: Socket, row: AuditRow, address?: string): Dialled | Refused | Promise<Dialled | Refused> {
+    const failed = (): Refused => {
       socket.destroy();
       return { ok: false, reply: reply("audit_unavailable") };
+    };
+    const dialled: Dialled = { ok: true, socket, address };
+    try {
+      const written = this.options.audit.decided(row);
+      return written ? written.then(() => dialled, failed) : dialled;
+    } catch {
+      return failed();
     }
   }
 

@@ -46,7 +46,8 @@ export function connectTarget(head: RequestHead): TargetResult<Authority> {
   if (!parsed.ok) return parsed;
   const host = hostHeader(head);
   if (!host.ok) return host;
-  if (host.value !== undefined && !FORWARDER.has(host.value)) {
+  // Mostly it repeats the target letter by letter.
+  if (host.value !== undefined && host.value !== head.target && !FORWARDER.has(host.value)) {
     // Some clients leave the port out of CONNECT's Host.
     const named = parseAuthority(host.value, parsed.value.port);
     if (!named.ok) return named;
