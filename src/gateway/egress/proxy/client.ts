@@ -19,6 +19,8 @@ export interface Shared {
   readonly gatekeeper: Gatekeeper;
   readonly limits: ProxyLimits;
   readonly open: OpenSet;
+  /** Heads of CONNECT as they were written, with what they were found to mean. */
+  readonly connects: Map<string, Authority>;
   readonly inference?: InferencePort;
   readonly programOf?: ProgramLookup;
   /** Without it, what must be inspected is refused. */

@@ -8,7 +8,7 @@ import type { Authority } from "../guard/index.ts";
 import { type Client, ESTABLISHED, type Inside, type Shared } from "./client.ts";
 import { forward } from "./forward.ts";
 import { framingOf } from "./framing.ts";
-import { parseHead } from "./head.ts";
+import { parseHeadText, type RequestHead, valuesOf } from "./head.ts";
 import type { ProxyLimits } from "./limits.ts";
 import { Program } from "./program.ts";
 import { ByteReader, type HeadRead } from "./reader.ts";
@@ -39,11 +39,15 @@ export async function serveRequests(client: Client, shared: Shared, inside?: Ins
     inside?.upstream?.destroy();
     finishWith(socket, answer && replyBytes(answer, headOnly));
   };
+  const serve = (within: Inside, inner: Client) => serveRequests(inner, shared, within);
   for (;;) {
     const reading = reader.head(shared.limits, shared.limits.keepAliveMs);
     const read = reading instanceof Promise ? await reading : reading;
     if (read.kind !== "head") return end(unreadHead(read.kind));
-    const parsed = parseHead(read.bytes);
+    const text = read.bytes.toString("latin1");
+    const known = inside ? undefined : shared.connects.get(text);
+    if (known) return openTunnel(client, known, shared, end, serve);
+    const parsed = parseHeadText(text);
     if (!parsed.ok) return end(badRequest(parsed.fault));
     const { head } = parsed;
     if (head.headers.length > shared.limits.headLines) return end(reply("header_too_large"));
@@ -55,9 +59,8 @@ export async function serveRequests(client: Client, shared: Shared, inside?: Ins
         socket.write(ESTABLISHED);
         return handOver(client, shared, true);
       }
-      return openTunnel(client, target.value, shared, end, (within, inner) =>
-        serveRequests(inner, shared, within),
-      );
+      remember(text, head, target.value, shared);
+      return openTunnel(client, target.value, shared, end, serve);
     }
     const framing = framingOf(head);
     if (!framing.ok) return end(badRequest(framing.fault));
@@ -76,6 +79,20 @@ export async function serveRequests(client: Client, shared: Shared, inside?: Ins
       return end();
     }
   }
+}
+
+/** How many heads are remembered, and how long ones: those of clients that send no more than they must. */
+const KNOWN_HEADS = 256;
+const KNOWN_HEAD = 300;
+
+/**
+ * A program names the same few destinations in the same words: reading them anew costs more than a look in a map.
+ * Whatever may be a secret isn't kept.
+ */
+function remember(text: string, { headers }: RequestHead, target: Authority, { connects }: Shared): void {
+  if (text.length > KNOWN_HEAD || valuesOf(headers, "proxy-authorization").length > 0) return;
+  if (connects.size >= KNOWN_HEADS) connects.clear();
+  connects.set(text, target);
 }
 
 function isInference(target: Authority, { inference }: Shared): boolean {

@@ -55,8 +55,13 @@ export function findHeadEnd(bytes: Buffer, from = 0): number | "more" | "bad_lin
 
 /** Parses a whole head, empty line included. */
 export function parseHead(bytes: Buffer): ParsedHead {
+  return parseHeadText(bytes.toString("latin1"));
+}
+
+/** The same, of the bytes as Latin-1. */
+export function parseHeadText(text: string): ParsedHead {
   const refuse = (fault: HeadFault): ParsedHead => ({ ok: false, fault });
-  const lines = bytes.toString("latin1").split("\r\n");
+  const lines = text.split("\r\n");
   // The text ends in CRLFCRLF: two empty strings.
   lines.length -= 2;
   for (const line of lines) if (line.includes("\r") || line.includes("\n")) return refuse("bad_line_ending");

@@ -73,6 +73,7 @@ export function createEgressServer(options: EgressOptions): EgressServer {
     gatekeeper: new Gatekeeper({ sandboxId, policy, guard, approver, audit, connector, limits }),
     limits,
     open,
+    connects: new Map(),
     ...(options.inference ? { inference: options.inference } : {}),
     ...(options.programOf ? { programOf: options.programOf } : {}),
     ...(options.inspection ? { inspection: options.inspection } : {}),
