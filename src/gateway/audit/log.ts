@@ -1,5 +1,5 @@
 /**
- * The audit's writer. Rows of one tick share one write, under load those of a millisecond; an allowed row resolves when that write is done, so it is on
+ * The audit's writer. Rows of one tick share one write, under load those of two milliseconds; an allowed row resolves when that write is done, so it is on
  * record even if this process is killed the next moment. What can't be written is rejected and the head goes back to
  * the last row that is in the file: the chain never has a gap of its own. There must be one writer per home.
  */
@@ -46,11 +46,11 @@ const MAX_QUEUE = 20_000;
 /** A close row may wait this long for company. */
 const LINGER_MS = 20;
 /**
- * Rows that somebody waits for come in a rush when so many were put within so long: then they wait a millisecond for
+ * Rows that somebody waits for come in a rush when so many were put within so long: then they wait two milliseconds for
  * each other. A write costs as much as the rest of a tunnel's bookkeeping; a lone row never waits.
  */
 const RUSH_ROWS = 4;
-const RUSH_MS = 1;
+const RUSH_MS = 2;
 /** A write that took longer shows a slow disk: for a while writes go through the thread pool. */
 const SLOW_MS = 50;
 const SLOW_FOR_MS = 60_000;
