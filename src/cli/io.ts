@@ -3,6 +3,7 @@
  * and the exit codes of docs/operating.md.
  */
 import { describeError, Fault } from "../lib/errors.ts";
+import { homeFrom } from "../lib/paths.ts";
 
 /** What an exit code means. */
 export const EXIT = {
@@ -40,12 +41,22 @@ const SYSTEM_HINTS: Record<string, string> = {
   ENOTDIR: "a file lies where a folder is expected: choose another path, or another home by NEMOCLAW_HOME",
 };
 
+function homeOf(args: readonly string[]): string {
+  const at = args.findIndex((arg) => arg === "--home" || arg.startsWith("--home="));
+  const said = args[at]?.includes("=") ? args[at].slice("--home=".length) : args[at + 1];
+  return at >= 0 && said ? said : homeFrom(process.env);
+}
+
 /** Prints a failure and returns the exit code for it. Unknown errors keep their stack: they are bugs. */
 export function report(error: unknown, program = "nemoclaw"): number {
   if (error instanceof Fault) {
     say(`${program}: ${error.message}`);
     if (error.hint) say(`  → ${error.hint}`);
-    return BY_CODE[error.code] ?? EXIT.failed;
+    const code = BY_CODE[error.code] ?? EXIT.failed;
+    // Another user's commands, or a forgotten NEMOCLAW_HOME, look elsewhere than the service runs.
+    if (code === EXIT.notRunning)
+      say(`  (looked in ${homeOf(process.argv)}; NEMOCLAW_HOME or --home says where)`);
+    return code;
   }
   // The system's own refusals are no bugs, and say themselves what and where.
   if (error instanceof Error && "syscall" in error) {

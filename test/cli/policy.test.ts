@@ -270,7 +270,10 @@ describe("openshell policy", () => {
     const away = await run("openshell", "policy", "list", "--home", home.file("elsewhere"));
     assert.deepEqual(
       [away.code, away.err],
-      [3, "openshell: nemoclaw is not running on this home\n  → start it with: nemoclaw start\n"],
+      [
+        3,
+        `openshell: nemoclaw is not running on this home\n  → start it with: nemoclaw start\n  (looked in ${home.file("elsewhere")}; NEMOCLAW_HOME or --home says where)\n`,
+      ],
     );
   });
 });

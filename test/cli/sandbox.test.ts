@@ -351,7 +351,10 @@ describe("with nothing running", () => {
       ]) {
         const run = await nemoclaw(["my-agent", ...args], "", home);
         assert.equal(run.code, 3, `${args.join(" ")}: ${run.err}`);
-        assert.match(run.err, /not running on this home\n {2}→ start it with: nemoclaw start\n$/);
+        assert.match(
+          run.err,
+          /not running on this home\n {2}→ start it with: nemoclaw start\n {2}\(looked in \/.+\)\n$/,
+        );
       }
       const status = await nemoclaw(["my-agent", "status"], "", home);
       assert.equal(status.code, 0);
