@@ -128,7 +128,7 @@ export interface SandboxDriver {
   wake(id: SandboxId): Promise<SandboxInfo>;
   /** Pages a running sandbox's memory out once (after warm-up); no-op without swap. */
   trim(id: SandboxId): Promise<void>;
-  /** Kills everything inside except PID 1 and the guest, its first child. */
+  /** Kills everything inside except PID 1 and the guest, its first child; the whole sandbox when that can't be done. */
   killAgent(id: SandboxId): Promise<void>;
   /**
    * Path, as it is inside, of the one program whose connection 127.0.0.1:`port` → proxy this is. Undefined when that

@@ -3,13 +3,14 @@
  * sandbox one after another). How a sandbox is made is the cage's business (`cage.ts`). Sandboxes don't depend on this
  * process: it adopts at start what runs, and looks twice a second what has ended.
  */
+import { Fault } from "../../lib/errors.ts";
 import { newId } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
 import type { Layer, SandboxDriver, SandboxId, SandboxInfo, SandboxSpec, SandboxStats } from "../driver.ts";
 import { type Cage, NOTHING } from "./cage.ts";
 import { DiskLimit } from "./disk-limit.ts";
-import { parkUnsupported, unknownSandbox } from "./faults.ts";
+import { parkUnsupported, restless, unknownSandbox } from "./faults.ts";
 import type { Homes } from "./homes.ts";
 import { advisePageOut, freeze, killAgentProcesses, type ParkSupport, parkSupport, thaw } from "./park.ts";
 import { isAlive, treeUsage } from "./proc.ts";
@@ -171,13 +172,13 @@ export class HostDriver implements SandboxDriver {
       const { pid } = entry.info;
       // Recorded first: should we die in between, the next launcher knows that it has to be woken.
       this.update(entry, { ...entry.info, state: "parked" });
-      freeze(pid);
       try {
+        if (!(await freeze(pid, () => this.cage.processes(id)))) throw restless(id);
         await this.pageOut(entry, support.how);
       } catch (error) {
         thaw(pid);
         this.update(entry, { ...entry.info, state: "running" });
-        throw parkUnsupported((error as Error).message);
+        throw error instanceof Fault ? error : parkUnsupported((error as Error).message);
       }
       return entry.info;
     });
@@ -206,7 +207,10 @@ export class HostDriver implements SandboxDriver {
   killAgent(id: SandboxId): Promise<void> {
     return this.serially(id, async (entry) => {
       this.settleIfDead(entry);
-      if (entry.info.state !== "stopped") killAgentProcesses(entry.info.pid);
+      if (entry.info.state === "stopped") return;
+      if (await killAgentProcesses(entry.info.pid, () => this.cage.processes(id))) return;
+      this.options.logger.warn({ sandboxId: id }, "its processes can't be killed one by one");
+      await this.end(entry, "exit"); // with PID 1 the kernel ends all
     });
   }
 

@@ -39,6 +39,11 @@ export function parkUnsupported(why: string): Fault {
   return new Fault({ code: "sandbox-park-unsupported", message: `parking is not possible: ${why}` });
 }
 
+/** Something in it starts processes faster than they can be stopped. */
+export function restless(id: string): Fault {
+  return new Fault({ code: "sandbox-restless", message: `the processes of ${id} don't come to rest` });
+}
+
 /** A sandbox was started, but what should have probed it didn't run. */
 export function noSelfTest(output: string): Fault {
   const said = output.trim().split("\n").at(-1)?.slice(0, 400);

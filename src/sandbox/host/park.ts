@@ -5,8 +5,9 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { guestOf, processState, processTree } from "./proc.ts";
+import { guestOf, parentOf, processState, processTree } from "./proc.ts";
 
 /** Swap below this counts as short: a warm agent holds about a gigabyte. */
 const MIN_FREE_SWAP = 1 << 30;
@@ -63,9 +64,23 @@ function isPrivateSwap(path: string): boolean {
   return existsSync(uuid) && readFileSync(uuid, "utf8").startsWith("CRYPT-");
 }
 
-/** Stops every process of the sandbox with SIGSTOP, PID 1 first, until none is left that could start another. */
-export function freeze(pid: number): void {
-  signalTree(pid, "SIGSTOP", (each) => !["T", "t", ""].includes(processState(each)));
+/** All processes of a sandbox as its control group lists them; undefined where only /proc tells. */
+type Listed = () => readonly number[] | undefined;
+
+/** How long a sandbox may take to come to rest under a signal. */
+const SETTLE_MS = 2_000;
+/**
+ * Looks at /proc that must find nothing, one after the other: a chain of processes that each start the next and end is
+ * there all the time, and seen by few of them. [probed]
+ */
+const BLIND_LOOKS = 10;
+
+/** Stops every process of the sandbox with SIGSTOP, PID 1 first. False when some go on: they begin faster than they are seen. */
+export function freeze(pid: number, listed: Listed = () => undefined): Promise<boolean> {
+  const outside = parentOf(pid);
+  return signalAll(pid, listed, "SIGSTOP", (each) => {
+    return each !== outside && !["T", "t", "Z", "X"].includes(processState(each));
+  });
 }
 
 /** Lets them go on. */
@@ -73,19 +88,29 @@ export function thaw(pid: number): void {
   for (const each of processTree(pid).reverse()) kill(each, "SIGCONT");
 }
 
-/** Kills everything but PID 1 and the guest. */
-export function killAgentProcesses(pid: number): void {
-  const guest = guestOf(pid);
-  signalTree(pid, "SIGKILL", (each) => each !== pid && each !== guest);
+/** Kills everything but PID 1 and the guest. False when something is left. */
+export function killAgentProcesses(pid: number, listed: Listed = () => undefined): Promise<boolean> {
+  const spared = [pid, guestOf(pid), parentOf(pid)];
+  return signalAll(pid, listed, "SIGKILL", (each) => {
+    return !spared.includes(each) && !["Z", "X"].includes(processState(each));
+  });
 }
 
-function signalTree(root: number, signal: NodeJS.Signals, wanted: (pid: number) => boolean): void {
-  // A process may fork between the look and the signal: look again until nothing is found, within reason.
-  for (let round = 0; round < 50; round++) {
-    const found = processTree(root).filter(wanted);
-    if (found.length === 0) return;
+async function signalAll(
+  root: number,
+  listed: Listed,
+  signal: NodeJS.Signals,
+  wanted: (pid: number) => boolean,
+): Promise<boolean> {
+  let quiet = 0;
+  for (const until = performance.now() + SETTLE_MS; performance.now() < until; await sleep(2)) {
+    const all = listed();
+    const found = (all ?? processTree(root)).filter(wanted);
+    quiet = found.length === 0 ? quiet + 1 : 0;
+    if (quiet >= (all ? 1 : BLIND_LOOKS)) return true;
     for (const pid of found) kill(pid, signal);
   }
+  return false;
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

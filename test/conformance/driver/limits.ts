@@ -95,8 +95,21 @@ export function limitsSuite(stage: Stage): void {
       assert.ok((await host.client.stats(hog.id)).pids <= 4);
     });
 
+    test("killAgent ends a chain of processes that each start the next and end", async () => {
+      const box = await host.sandbox("chain");
+      const links = () => size(join(host.homeOf(box), "chain"));
+      const chain = "while (1) { open F, '>>', 'chain'; print F 'x'; close F; exit 0 if fork }";
+      host.launch(box, "agent", ["/usr/bin/perl", "-e", chain]);
+      await until(() => links() > 20, 10_000, "it runs");
+      await host.client.killAgent(box.id);
+      const seen = links();
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      assert.equal(links(), seen);
+      await host.client.destroy(box.id);
+    });
+
     test("stopped in place nothing moves, let go everything does", async () => {
-      freeze(neighbour.pid);
+      assert.equal(await freeze(neighbour.pid), true);
       const seen = ticks();
       await new Promise((resolve) => setTimeout(resolve, 400));
       assert.equal(ticks(), seen);
