@@ -96,7 +96,7 @@ export function limitsSuite(stage: Stage): void {
     });
 
     test("killAgent ends a chain of processes that each start the next and end", async () => {
-      const box = await host.sandbox("chain");
+      const box = await host.sandbox("q");
       const links = () => size(join(host.homeOf(box), "chain"));
       const chain = "while (1) { open F, '>>', 'chain'; print F 'x'; close F; exit 0 if fork }";
       host.launch(box, "agent", ["/usr/bin/perl", "-e", chain]);
