@@ -8,6 +8,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Paths } from "../../../src/lib/paths.ts";
 import type { SandboxInfo } from "../../../src/sandbox/driver.ts";
+import { killAgent } from "../../../src/sandbox/guest/processes.ts";
 import { FakeDriver } from "../../fakes/guest/driver.ts";
 import { FAKE_AGENT } from "../../sandbox/guest/harness.ts";
 import { type ModelStub, startModelStub } from "../../sandbox/guest/model-stub.ts";
@@ -64,6 +65,8 @@ export class GuestDriver extends FakeDriver {
     });
     this.processes.set(id, guest);
     guest.once("exit", () => {
+      // As with a real sandbox: what PID 1 started ends with it.
+      killAgent(info.bootId);
       if (this.processes.get(id) === guest) this.ended(id, "exit");
     });
     return info;
