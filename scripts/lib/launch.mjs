@@ -3,7 +3,7 @@
  * Sets up what the command needs and is missing; when nothing is missing this costs a few milliseconds.
  */
 
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { DOCKER_PROGRAMS, ensurePrograms, RUN_PROGRAMS } from "./debian.mjs";
 import { ensureNpm } from "./npm.mjs";
 import { checkPlatform } from "./platform.mjs";
@@ -48,7 +48,10 @@ export async function launch(name, args) {
       : command;
     // Compiled code is kept, which halves the time until the first output; where it can't be kept, nothing is lost.
     const cache = join(ROOT, "node_modules", ".cache", "nemoclaw");
-    await become(program, all, { NODE_COMPILE_CACHE: cache, ...process.env });
+    const { NEMOCLAW_HOME } = process.env;
+    // Absolute from here on: the program may begin in another folder.
+    const home = NEMOCLAW_HOME ? { NEMOCLAW_HOME: resolve(NEMOCLAW_HOME) } : {};
+    await become(program, all, { NODE_COMPILE_CACHE: cache, ...process.env, ...home });
   } catch (error) {
     die(error);
   }

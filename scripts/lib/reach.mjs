@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join, relative, sep } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { IS_CLONE, ROOT } from "./project.mjs";
 import { SetupError, say } from "./say.mjs";
 
@@ -44,11 +44,8 @@ export function homeOf(args, env) {
   const at = args.findIndex((arg) => arg === "--home" || arg.startsWith("--home="));
   const flag =
     at < 0 ? undefined : args[at]?.includes("=") ? args[at]?.slice("--home=".length) : args[at + 1];
-  return (
-    flag ||
-    env["NEMOCLAW_HOME"] ||
-    (process.getuid?.() === 0 ? "/var/lib/nemoclaw" : join(homedir(), ".nemoclaw"))
-  );
+  const own = process.getuid?.() === 0 ? "/var/lib/nemoclaw" : join(homedir(), ".nemoclaw");
+  return resolve(flag || env["NEMOCLAW_HOME"] || own);
 }
 
 /** Makes what root cloned or installed under a strict umask readable; says so. @param {string} root */

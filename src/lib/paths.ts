@@ -2,7 +2,7 @@
  * Where things live on disk (DESIGN §9). Pure: makes no directory, reads nothing.
  */
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 /** Every path of one installation. */
 export interface Paths {
@@ -46,11 +46,12 @@ export interface Paths {
 
 /** `NEMOCLAW_HOME`, else `/var/lib/nemoclaw` as root and `~/.nemoclaw` as a user. */
 export function homeFrom(env: NodeJS.ProcessEnv, uid: number | undefined = process.getuid?.()): string {
-  return env["NEMOCLAW_HOME"] || (uid === 0 ? "/var/lib/nemoclaw" : join(homedir(), ".nemoclaw"));
+  return resolve(env["NEMOCLAW_HOME"] || (uid === 0 ? "/var/lib/nemoclaw" : join(homedir(), ".nemoclaw")));
 }
 
-/** All paths under `home`. Unix socket paths must stay below 108 bytes: keep homes short. */
-export function pathsOf(home: string): Paths {
+/** All paths under `home`, absolute: the service's processes work in `/`. Unix socket paths must stay below 108 bytes: keep homes short. */
+export function pathsOf(given: string): Paths {
+  const home = resolve(given);
   const at = (...parts: string[]) => join(home, ...parts);
   return {
     home,

@@ -41,7 +41,7 @@ export async function startDetached({ home, args, progress }: DetachOptions): Pr
       cwd: "/",
       detached: true,
       stdio: ["ignore", out, out],
-      env: { ...process.env, NEMOCLAW_HOME: home },
+      env: { ...process.env, NEMOCLAW_HOME: paths.home },
     },
   );
   closeSync(out);
