@@ -327,6 +327,10 @@ describe("state", () => {
   });
 
   it("destroy asks, then everything is gone, and another begins afresh", async () => {
+    const allowed = async () => (await mine("policy-list")).text;
+    const before = await allowed();
+    assert.equal((await mine("policy-add", "github")).code, 0);
+    assert.notEqual(await allowed(), before);
     const asked = await mine("destroy");
     assert.equal(asked.code, 2);
     assert.match(asked.err, /--yes/);
@@ -334,6 +338,7 @@ describe("state", () => {
     assert.equal(gone.text, "  ✓ Sandbox 'my-agent' destroyed\n", gone.err);
     assert.deepEqual(await service.sandboxes(), []);
     assert.ok(!existsSync(join(service.home, "snapshots", OPERATOR_PRINCIPAL)));
+    assert.equal(await allowed(), before, "what it was allowed went with it");
     assert.equal((await mine("exec", "--", "ls", "notes")).code, 2, "ls finds nothing");
   });
 });

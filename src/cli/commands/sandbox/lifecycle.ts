@@ -50,7 +50,7 @@ export function sandboxRestartCommand(name: string): Command {
 export function destroyCommand(name: string): Command {
   return new Command("destroy")
     .alias("delete")
-    .description("remove the sandbox with all its files and snapshots")
+    .description("remove the sandbox with all its files, snapshots and permissions")
     .option("-y, --yes", "without asking")
     .option("--force", "the same")
     .option(...home)
@@ -85,6 +85,11 @@ export async function destroy(sandbox: Reached): Promise<void> {
       throw error;
     },
   );
+  const { removePermissions } = await import("../../sandbox/permissions.ts");
+  if (!(await removePermissions(sandbox)))
+    say(
+      "  ! The gateway doesn't run: standing rules and policy of this sandbox stay for its owner's next one",
+    );
   say(`  Deleting sandbox '${name}'...`);
   await askLauncher(sandbox, (launcher) => launcher.destroy(id));
   if (stopped) await askWorker(sandbox, "sandbox.forget");
