@@ -15,7 +15,9 @@ import {
   backoffMs,
   bridgeStoreOf,
   type CoreFiles,
+  handleEdit,
   handleInbound,
+  type InboundDeps,
   type InboundMessage,
   type InboundOutcome,
   type Offers,
@@ -27,7 +29,7 @@ import {
 import { DiscordApi } from "./api.ts";
 import { Channels, type Done } from "./channels.ts";
 import { registerCommands } from "./commands.ts";
-import { bridgeIdOf, type Interaction, readMessage, type Self } from "./inbound.ts";
+import { bridgeIdOf, type Inbound, type Interaction, readMessage, type Self } from "./inbound.ts";
 import { discordPlatform } from "./outbound.ts";
 import { failureOutcome, outcomeOf } from "./outcome.ts";
 import { PendingInteractions } from "./pending.ts";
@@ -240,6 +242,7 @@ class Bridge {
       ...{ api, logger, store: sockets },
       roomy: () => core.pressure.roomy,
       handle: (payload, guild) => this.message(payload, guild),
+      edit: (payload, guild) => this.edit(payload, guild),
     });
     const side = new SocketSide({
       ...{ self, api, pending, channels, logger },
@@ -315,10 +318,9 @@ class Bridge {
   }
 
   private async message(payload: unknown, guild: string): Promise<Done> {
-    const { self, core, side } = this.parts!;
+    const { core } = this.parts!;
     const { logger } = this.options;
-    const channel = String((payload as { channel_id?: unknown }).channel_id ?? "");
-    const inbound = readMessage(payload, self, side.nameOf(channel), guild === "" ? undefined : guild);
+    const inbound = this.read(payload, guild);
     if (inbound.kind === "ignore") return "ignored";
     try {
       const outcome = await this.command(inbound.message);
@@ -333,14 +335,28 @@ class Bridge {
     }
   }
 
+  private async edit(payload: unknown, guild: string): Promise<void> {
+    const inbound = this.read(payload, guild);
+    if (inbound.kind === "message") await handleEdit(inbound.message, this.inboundDeps());
+  }
+
+  private read(payload: unknown, guild: string): Inbound {
+    const { self, side } = this.parts!;
+    const channel = String((payload as { channel_id?: unknown }).channel_id ?? "");
+    return readMessage(payload, self, side.nameOf(channel), guild === "" ? undefined : guild);
+  }
+
   private get admit(): Admit {
     return this.options.admit ?? this.parts!.core.door!.admit;
   }
 
-  private async command(message: InboundMessage): Promise<InboundOutcome> {
+  private inboundDeps(): InboundDeps {
     const { core, name } = this.parts!;
-    const { offers } = this.options;
-    return await handleInbound(message, core.inboundDeps({ admit: this.admit, botName: name, offers }));
+    return core.inboundDeps({ admit: this.admit, botName: name, offers: this.options.offers });
+  }
+
+  private async command(message: InboundMessage): Promise<InboundOutcome> {
+    return await handleInbound(message, this.inboundDeps());
   }
 
   private async press(interaction: Interaction) {

@@ -20,6 +20,8 @@ export interface ChannelsDeps {
   store: SocketPort;
   /** Handles one message; rejects to have it tried again. `guild`: where it was said, empty for a DM. */
   handle(payload: unknown, guild: string): Promise<Done>;
+  /** Handles a corrected message; rejects to have it tried again. */
+  edit(payload: unknown, guild: string): Promise<void>;
   /** Whether something more may be taken in now. */
   roomy(): boolean;
   logger: Logger;
@@ -91,6 +93,16 @@ export class Channels {
       return;
     }
     this.enqueue(channel, () => this.work(channel, payload, facts.id, guild ?? ""));
+  }
+
+  /** A socket told of a correction: it comes after the message itself. One that is missed stays missed. */
+  edited(payload: unknown): void {
+    const facts = MessageFacts.safeParse(payload).data;
+    // Discord changes messages too, to show what their links lead to; and our own are edited all the time.
+    if (!facts?.edited_timestamp || facts.author.bot) return;
+    const { channel_id: channel, guild_id: guild, id } = facts;
+    if (this.lane(channel).queue.length >= MOST_WAITING) return;
+    this.enqueue(channel, () => this.patiently(channel, id, () => this.deps.edit(payload, guild ?? "")));
   }
 
   /** A DM that somebody may write in, though nobody was heard there yet: nothing must be missed since the beginning. */
@@ -172,25 +184,30 @@ export class Channels {
     if (this.lanes.size > 20_000 && lane.queue.length === 0) this.lanes.delete(channel);
   }
 
-  /** Until it is done: what can't be stored now is tried again, and holds up its channel only. */
   private async work(channel: string, payload: unknown, id: string, guild: string): Promise<void> {
     const lane = this.lane(channel);
     if (lane.recent.has(id)) return;
+    await this.patiently(channel, id, async () => {
+      // A process that dies while it handles the first message of a channel must find it again.
+      if (!this.marks.has(channel) && guild === "") {
+        this.advance(channel, String(BigInt(id) - 1n), guild);
+        await this.flushNow();
+      }
+      const done = await this.deps.handle(payload, guild);
+      this.remember(lane, id);
+      if (done !== "ignored" || this.marks.has(channel)) this.advance(channel, id, guild);
+      // Nothing but the watermark tells that an answer outside the mailbox was given.
+      if (done === "answered") await this.flushNow();
+    });
+  }
+
+  /** Until it is done: what can't be stored now is tried again, and holds up its channel only. */
+  private async patiently(channel: string, id: string, handle: () => Promise<void>): Promise<void> {
     for (let failures = 0; !this.closing.signal.aborted; failures++) {
       try {
         while (!this.deps.roomy() && !this.closing.signal.aborted) await pause(200, this.closing.signal);
         if (this.closing.signal.aborted) return;
-        // A process that dies while it handles the first message of a channel must find it again.
-        if (!this.marks.has(channel) && guild === "") {
-          this.advance(channel, String(BigInt(id) - 1n), guild);
-          await this.flushNow();
-        }
-        const done = await this.deps.handle(payload, guild);
-        this.remember(lane, id);
-        if (done !== "ignored" || this.marks.has(channel)) this.advance(channel, id, guild);
-        // Nothing but the watermark tells that an answer outside the mailbox was given.
-        if (done === "answered") await this.flushNow();
-        return;
+        return await handle();
       } catch (err) {
         this.deps.logger.warn({ channel, updateKey: id, err }, "message not stored yet; trying again");
         await pause(Math.min(3_000, backoffMs(failures)), this.closing.signal);

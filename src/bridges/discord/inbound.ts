@@ -1,7 +1,6 @@
 /**
  * Discord's events → messages, commands and presses of the core. Pure.
- * Ids, never names, decide anything. A thread is a channel of its own, so it is a conversation of its own. Edited
- * messages are not asked for: an edit of a message that was handed over changes nothing, and /help says so.
+ * Ids, never names, decide anything. A thread is a channel of its own, so it is a conversation of its own.
  */
 import type { InboundMessage, Place, Quote } from "../core/index.ts";
 import { filesOf } from "./files.ts";
@@ -56,7 +55,7 @@ export function readMessage(payload: unknown, self: Self, channelName = "", guil
   const addressed =
     facts.mentions.some(({ id }) => id === self.user) || facts.referenced_message?.author.id === self.user;
   const text = textOf(facts, self);
-  const files = filesOf(facts);
+  const files = [...filesOf(facts), ...forwardedFiles(facts)];
   const quotes = quotesOf(facts, self);
   return {
     kind: "message",
@@ -111,10 +110,22 @@ function placeOf(channel: string, name: string, guild: string | undefined, addre
 }
 
 /** What somebody else said and is answered: handed on as their words, not as the sender's. */
-function quotesOf({ referenced_message: answered }: MessageFacts, self: Self): Quote[] {
+function quotesOf(
+  { referenced_message: answered, message_snapshots: shown }: MessageFacts,
+  self: Self,
+): Quote[] {
+  if (shown) {
+    const texts = shown.flatMap(({ message }) => (message.content === "" ? [] : [message.content]));
+    return texts.map((text) => ({ how: "forward", name: "somebody", text }));
+  }
   if (!answered || answered.author.id === self.user || answered.content === "") return [];
-  const { id, global_name: shown, username } = answered.author;
-  return [{ how: "reply", identity: `discord:${id}`, name: shown ?? username, text: answered.content }];
+  const { id, global_name: name, username } = answered.author;
+  return [{ how: "reply", identity: `discord:${id}`, name: name ?? username, text: answered.content }];
+}
+
+/** A forwarded recording isn't the sender's own words: none of these is marked as spoken. */
+function forwardedFiles({ message_snapshots: shown }: MessageFacts) {
+  return (shown ?? []).flatMap(({ message: { attachments } }) => filesOf({ attachments, flags: 0 }));
 }
 
 /** What was said, without the bot's own name; other people's are readable. */

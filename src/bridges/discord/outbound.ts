@@ -13,9 +13,9 @@ import {
   type Content,
   type Outcome,
   type OutgoingFile,
-  phrase,
   plainText,
   type Style,
+  wordsOf,
 } from "../core/index.ts";
 import type { DiscordApi, MessageBody } from "./api.ts";
 import { fetchFile, safeName } from "./files.ts";
@@ -56,7 +56,7 @@ export function discordPlatform({ api, pending, self, apiRoot }: OutboundDeps): 
 
     async sendAnchor(to: Delivery, anchor: AnchorKey): Promise<Outcome<string>> {
       const mark = markOf(anchor.key);
-      const body = { content: ANCHOR_TEXT, components: anchorButtons(anchor, mark) };
+      const body = { content: ANCHOR_TEXT, components: anchorButtons(anchor, mark, to.language) };
       const interaction = interactionOf(to);
       if (interaction !== undefined) {
         const outcome = await pending.become(interaction, anchor.key, body);
@@ -120,11 +120,11 @@ function markOf(key: string): string {
 
 const SECONDARY = 2;
 
-function anchorButtons({ turnId }: AnchorKey, mark: string): object[] {
+function anchorButtons({ turnId }: AnchorKey, mark: string, language: string | undefined): object[] {
   const button =
     turnId === ""
       ? { custom_id: `wait:${mark}`, label: "…", disabled: true }
-      : { custom_id: `stop:${turnId}`, label: phrase("button.stop") };
+      : { custom_id: `stop:${turnId}`, label: wordsOf(language).phrase("button.stop") };
   return [{ type: 1, components: [{ type: 2, style: SECONDARY, ...button }] }];
 }
 

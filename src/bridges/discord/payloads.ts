@@ -31,9 +31,22 @@ export const MessageFacts = z.looseObject({
   webhook_id: z.string().nullish(),
   mentions: z.array(UserFacts).catch([]),
   attachments: z.array(AttachmentFacts).catch([]),
+  edited_timestamp: z.string().nullish().catch(null),
   flags: z.number().catch(0),
   referenced_message: z
     .looseObject({ author: UserFacts, content: z.string().catch("") })
+    .nullish()
+    .catch(null),
+  /** What a forward shows. Discord doesn't tell whose words they are. */
+  message_snapshots: z
+    .array(
+      z.looseObject({
+        message: z.looseObject({
+          content: z.string().catch(""),
+          attachments: z.array(AttachmentFacts).catch([]),
+        }),
+      }),
+    )
     .nullish()
     .catch(null),
   components: z.array(z.unknown()).catch([]),

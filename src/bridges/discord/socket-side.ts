@@ -84,6 +84,9 @@ export class SocketSide {
       case "MESSAGE_CREATE":
         channels.heard(data);
         return;
+      case "MESSAGE_UPDATE":
+        channels.edited(data);
+        return;
       case "INTERACTION_CREATE":
         this.interaction(data);
     }

@@ -15,14 +15,15 @@ const PHOTO = /^image\/(jpeg|png|webp)$/;
 /** A file that doesn't arrive in this time is tried again. Milliseconds. */
 const FETCH_MS = 120_000;
 
-/** The file that a message brings, if any; its name is untrusted. */
+/** The file that a message brings, if any; its name is untrusted. A forwarded recording isn't the sender's own words. */
 export function fileOf(message: Message): FileRef | undefined {
   const { photo, document, voice, video, video_note, audio, animation, message_id: id } = message;
+  const spoken = message.forward_origin ? {} : { spoken: true as const };
   // Sizes of one picture, the largest last.
   const picture = photo?.at(-1);
   if (picture) return ref(picture, `photo-${id}.jpg`, "image/jpeg");
-  if (voice) return { ...ref(voice, `voice-${id}.ogg`, voice.mime_type ?? "audio/ogg"), spoken: true };
-  if (video_note) return { ...ref(video_note, `video-note-${id}.mp4`, "video/mp4"), spoken: true };
+  if (voice) return { ...ref(voice, `voice-${id}.ogg`, voice.mime_type ?? "audio/ogg"), ...spoken };
+  if (video_note) return { ...ref(video_note, `video-note-${id}.mp4`, "video/mp4"), ...spoken };
   if (audio) return ref(audio, audio.file_name ?? `audio-${id}`, audio.mime_type);
   if (video) return ref(video, video.file_name ?? `video-${id}.mp4`, video.mime_type);
   // An animation is a document, too: the same file.

@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { Counters } from "../../../src/bridges/core/counters.ts";
 import { draftContent } from "../../../src/bridges/core/draft-content.ts";
 import { DraftBoard } from "../../../src/bridges/core/drafts.ts";
+import { shownElapsed } from "../../../src/bridges/core/elapsed.ts";
 import {
   type BridgePlatform,
   type Content,
@@ -91,6 +92,23 @@ describe("preview content", () => {
     assert.equal(text("", "waking"), "💤 Waking up your agent…");
     assert.equal(text("", ""), "…");
   });
+  it("says for how long the agent has been at it, in steps, in the person's language", () => {
+    const shown = (ms: number, status: string, language: string) =>
+      plainText(draftContent("so far", status, platform, language, ms).blocks);
+    assert.equal(shown(75_000, "", "en"), "so far\n\n⏱ 1 min 15 sec");
+    assert.equal(shown(60_000, "exec: make", "en"), "so far\n\n⚙️ exec: make · ⏱ 1 min");
+    assert.match(shown(75_000, "", "de"), /⏱ 1 Min\. 15 Sek\./);
+    const steps: [ms: number, shown: number][] = [
+      [14_999, 0],
+      [15_000, 15_000],
+      [29_999, 15_000],
+      [119_999, 105_000],
+      [149_000, 120_000],
+      [599_999, 570_000],
+      [719_000, 660_000],
+    ];
+    for (const [ms, want] of steps) assert.equal(shownElapsed(ms), want, String(ms));
+  });
   it("shows the end of a long answer, within the limit", () => {
     const long = Array.from({ length: 400 }, (_, i) => `word${i}`).join(" ");
     const shown = text(long, "… exec");
@@ -144,17 +162,19 @@ describe("previews", () => {
       ...{ platform, store, counters: new Counters(), logger: silent },
       yieldMs: () => 0,
     });
-    const show = (seq: number, text: string, fence = 1) =>
+    const say = (kind: DraftMessage["kind"], seq: number, text: string, fence = 1) =>
       drafts.show({
         conversation: "test.1",
         turnId: "t_aaaaaaaaaaaaaaaaaaaa",
         fence,
         seq,
         deliver: { chat: "1" },
-        kind: "text",
+        kind,
         text,
       } satisfies DraftMessage);
-    return { drafts, show, shown, anchors: () => anchors };
+    const show = (seq: number, text: string, fence?: number) => say("text", seq, text, fence);
+    const beat = (seq: number) => say("working", seq, "");
+    return { drafts, show, beat, shown, anchors: () => anchors };
   }
   const TURN = "t_aaaaaaaaaaaaaaaaaaaa";
 
@@ -200,6 +220,27 @@ describe("previews", () => {
     b.show(2, "late");
     await sleep(80);
     assert.deepEqual(b.shown, []);
+  });
+  it("shows a long turn's time by its signs of life, though the agent says nothing new", async (t) => {
+    const b = board();
+    const start = performance.now();
+    let later = 0;
+    t.mock.method(performance, "now", () => start + later);
+    b.show(1, "so far");
+    await sleep(60);
+    assert.equal(b.shown.at(-1), "so far");
+    for (const [ms, want] of [
+      [14_000, "so far"],
+      [31_000, "so far\n\n⏱ 30 sec"],
+      [40_000, "so far\n\n⏱ 30 sec"],
+      [61_000, "so far\n\n⏱ 1 min"],
+    ] as const) {
+      later = ms;
+      b.beat(ms);
+      await sleep(100);
+      assert.equal(b.shown.at(-1), want);
+    }
+    await b.drafts.close();
   });
   it("posts no second message when its user deleted the first", async () => {
     const b = board({ editMessage: async () => ({ kind: "refused", reason: "gone", code: "x" }) });

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fetchFile, filesOf, safeName } from "../../../src/bridges/discord/files.ts";
+import { readMessage } from "../../../src/bridges/discord/inbound.ts";
 import { Spool } from "../../../src/lib/spool.ts";
 import type { Attachment } from "../../../src/store/index.ts";
 import type { FaultKind } from "../../fakes/discord/index.ts";
@@ -116,6 +117,22 @@ describe("discord files", () => {
         await fetchFile({ id, name: "x", mime: "x" }, "https://discord.com/api"),
         { kind: "refused" },
       );
+  });
+  it("come with a forward, and are nobody's own spoken words there", async () => {
+    const theirs = s.fake.bot.say(BOB, s.fake.bot.dm(BOB), "", undefined, [{ name: "theirs.ogg", base64 }]);
+    const before = s.worker.turns.length;
+    s.fake.bot.forward(ANN, s.fake.bot.dm(BOB), theirs, s.fake.bot.dm(ANN));
+    const turn = await until(() => s.worker.turns.slice(before).find((one) => one.attachments));
+    assert.partialDeepStrictEqual(turn.attachments, [{ name: "theirs.ogg", size: BYTES.length }]);
+    const message_snapshots = [{ message: { content: "", attachments: [{ url: "u", filename: "v.ogg" }] } }];
+    const author = { id: ANN, username: "ann" };
+    const payload = { id: "1", channel_id: "2", type: 0, flags: 1 << 13, author, message_snapshots };
+    const read = readMessage(payload, { user: "9", application: "9" });
+    assert.ok(read.kind === "message");
+    assert.deepEqual(
+      read.message.files?.map(({ name, spoken }) => [name, spoken]),
+      [["v.ogg", undefined]],
+    );
   });
   it("voice messages are marked as spoken, and names are made safe", () => {
     const attachments = [{ url: "u", filename: "v.ogg", content_type: "audio/ogg", size: 5 }];

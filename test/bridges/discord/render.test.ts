@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { RootContent } from "mdast";
 import { type Blocks, parseMarkdown, splitBlocks } from "../../../src/bridges/core/index.ts";
+import { discordPlatform } from "../../../src/bridges/discord/outbound.ts";
 import { measureMarkdown, renderMarkdown } from "../../../src/bridges/discord/render.ts";
 import { showMarkdown } from "../../fakes/discord/markdown.ts";
 import { HOSTILE, letters, markdownAnswer, unmarked } from "../../helpers/markdown.ts";
@@ -34,6 +35,16 @@ const isPlain = (blocks: Blocks) => {
 };
 
 describe("discord rendering", () => {
+  it("labels the placeholder's Stop button in the language of who asked", async () => {
+    const sent: unknown[] = [];
+    const api = { createMessage: async (_: string, body: unknown) => String(sent.push(body)) };
+    const platform = discordPlatform({ api, pending: {}, self: () => "1", apiRoot: "" } as never);
+    const anchor = { key: "k", turnId: "t_aaaaaaaaaaaaaaaaaaaa", again: false };
+    await platform.sendAnchor({ chat: "1", language: "de" }, anchor);
+    await platform.sendAnchor({ chat: "1" }, anchor);
+    assert.match(JSON.stringify(sent[0]), /"label":"Stopp"/);
+    assert.match(JSON.stringify(sent[1]), /"label":"Stop"/);
+  });
   const table: [string, string, string][] = [
     ["marks", "**b** *i* ~~s~~ `c`", "**b** *i* ~~s~~ `c`"],
     ["headings, the fourth is bold", "# a\n\n### c\n\n#### d", "# a\n\n### c\n\n**d**"],

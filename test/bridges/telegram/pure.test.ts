@@ -124,6 +124,23 @@ describe("updates", () => {
       const { conversation, place } = read.message;
       assert.deepEqual({ conversation, addressed: place.addressed }, want);
     });
+  it("a recording is its sender's spoken words, a forwarded one is a file", () => {
+    const forward_origin = {
+      type: "user",
+      date: 0,
+      sender_user: { id: 6, is_bot: false, first_name: "Eve" },
+    };
+    const file = { file_id: "f", file_unique_id: "u", duration: 1 };
+    for (const recording of [{ voice: file }, { video_note: { ...file, length: 1 } }])
+      for (const [more, spoken] of [
+        [{}, true],
+        [{ forward_origin }, undefined],
+      ] as const) {
+        const read = readUpdate(message({ ...recording, ...more }), 77);
+        assert.ok(read.kind === "message");
+        assert.equal(read.message.files?.[0]?.spoken, spoken);
+      }
+  });
   it("reads an edit, and the native Stop of a draft", () => {
     const edited = { update_id: 1, edited_message: message({ text: "x" }).message } as unknown as Update;
     assert.equal(readUpdate(edited, 77).kind, "edit");

@@ -169,6 +169,16 @@ export class FakeBot {
     return message.id;
   }
 
+  /** A person forwards a message: it has no text of its own. */
+  forward(user: string, from: string, message: string, to: string): string {
+    const original = this.messageOf(from, message)!;
+    const snapshot = { content: visible(original).content, attachments: original.attachments };
+    const version = { content: "", components: [], flags: 0 };
+    const sent = this.state.add({ channel: to, author: user, snapshot, version });
+    this.announceMessage("MESSAGE_CREATE", sent);
+    return sent.id;
+  }
+
   edit(message: string, channel: string, text: string): void {
     const found = this.state.find(channel, message)!;
     found.versions.push({ ...visible(found), content: text, at: Date.now() });

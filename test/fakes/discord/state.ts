@@ -56,6 +56,8 @@ export interface StoredMessage {
   replyTo: string | undefined;
   mentions: string[];
   attachments: Attachment[];
+  /** A forward: what it shows of another message. */
+  snapshot?: { content: string; attachments: Attachment[] };
   versions: Version[];
   deleted: boolean;
   /** Only this person sees it. */

@@ -77,8 +77,17 @@ export function wireMessage(
     flags: now.flags,
     components: content ? now.components : [],
     ...reference,
+    ...(message.snapshot ? forwarded(message.snapshot, content) : {}),
     ...(message.interaction === undefined ? {} : { interaction_metadata: { id: message.interaction } }),
   };
+}
+
+/** A forward names no author, and is read only where messages are. */
+function forwarded({ content, attachments }: NonNullable<StoredMessage["snapshot"]>, readable: boolean) {
+  const message = readable
+    ? { type: 0, content, attachments, embeds: [], flags: 0 }
+    : { type: 0, content: "" };
+  return { message_reference: { type: 1 }, message_snapshots: [{ message }] };
 }
 
 /** What an observer of the channel sees of a message. */

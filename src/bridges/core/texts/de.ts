@@ -52,7 +52,7 @@ export const GERMAN: Readonly<Record<string, string>> = {
   "command.export": "Dieses Gespräch als Datei",
   "argument.text": "Erste Nachricht des neuen Gesprächs",
   "argument.model": "Name oder Nummer eines Modells",
-  "argument.mode": "followup oder interrupt",
+  "argument.mode": "followup, steer oder interrupt",
   "argument.rule": "revoke und die ID einer Regel",
 
   // /status, /usage, /model, /queue, /export

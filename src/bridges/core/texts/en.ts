@@ -30,7 +30,7 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   "command.export": "Get this conversation as a file",
   "argument.text": "First message of the new conversation",
   "argument.model": "Name or number of a model",
-  "argument.mode": "followup or interrupt",
+  "argument.mode": "followup, steer or interrupt",
   "argument.rule": "revoke and the id of a rule",
 
   // /status, /usage, /model, /queue, /export

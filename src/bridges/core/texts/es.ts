@@ -52,7 +52,7 @@ export const SPANISH: Readonly<Record<string, string>> = {
   "command.export": "Recibir esta conversación como archivo",
   "argument.text": "Primer mensaje de la conversación nueva",
   "argument.model": "Nombre o número de un modelo",
-  "argument.mode": "followup o interrupt",
+  "argument.mode": "followup, steer o interrupt",
   "argument.rule": "revoke y el identificador de una regla",
 
   // /status, /usage, /model, /queue, /export

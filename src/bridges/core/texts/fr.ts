@@ -54,7 +54,7 @@ export const FRENCH: Readonly<Record<string, string>> = {
   "command.export": "Recevoir cette conversation en fichier",
   "argument.text": "Premier message de la nouvelle conversation",
   "argument.model": "Nom ou numéro d’un modèle",
-  "argument.mode": "followup ou interrupt",
+  "argument.mode": "followup, steer ou interrupt",
   "argument.rule": "revoke et l’identifiant d’une règle",
 
   // /status, /usage, /model, /queue, /export

@@ -48,7 +48,7 @@ export const RUSSIAN: Readonly<Record<string, string>> = {
   "command.export": "Получить этот разговор файлом",
   "argument.text": "Первое сообщение нового разговора",
   "argument.model": "Название или номер модели",
-  "argument.mode": "followup или interrupt",
+  "argument.mode": "followup, steer или interrupt",
   "argument.rule": "revoke и номер правила",
 
   // /status, /usage, /model, /queue, /export
