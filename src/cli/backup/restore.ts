@@ -25,7 +25,7 @@ import { isHalf, markHalf, markWhole } from "./half.ts";
 import { type ArchiveEntry, readArchive, small, verifyArchive } from "./reader.ts";
 import { AOF_DIR } from "./redis-files.ts";
 import { open } from "./secret-box.ts";
-import { readSecretFiles, writeSecretFiles } from "./secret-files.ts";
+import { belongs, readSecretFiles, writeSecretFiles } from "./secret-files.ts";
 import { UserFiles } from "./user-files.ts";
 
 /** What the operator chose. */
@@ -70,7 +70,9 @@ export async function restoreBackup({ home, file, passphrase, tell }: RestorePla
     return {
       manifest,
       files,
-      missingSecrets: manifest.secrets.filter((name) => !present.has(name) && !/^gateway\/audit/.test(name)),
+      missingSecrets: manifest.secrets.filter(
+        (name) => !present.has(name) && belongs(name) && !/^gateway\/audit/.test(name),
+      ),
       auditAside: !hasKey && existsSync(asideOf(paths)) ? asideOf(paths) : undefined,
     };
   } finally {

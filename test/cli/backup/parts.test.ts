@@ -6,9 +6,11 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { removeUnit } from "../../../src/cli/backup/program.ts";
 import { open, seal } from "../../../src/cli/backup/secret-box.ts";
+import { readSecretFiles, writeSecretFiles } from "../../../src/cli/backup/secret-files.ts";
 import { planUninstall } from "../../../src/cli/backup/uninstall.ts";
 import { UNIT } from "../../../src/cli/deploy/scripts.ts";
 import { saveAnswers } from "../../../src/cli/onboard/state.ts";
+import { usersFor } from "../../../src/cli/supervisor/users.ts";
 import { Fault } from "../../../src/lib/errors.ts";
 import { pathsOf } from "../../../src/lib/paths.ts";
 
@@ -24,6 +26,25 @@ describe("secrets in a backup", () => {
     bytes[0] = (bytes[0] ?? 0) ^ 1;
     const other = JSON.stringify({ ...parts, sealed: bytes.toString("base64") });
     assert.throws(() => open(other, "correct horse battery"), code("backup-passphrase"));
+  });
+
+  it("never are a sandbox's CA or this machine's logins, neither read nor put back", () => {
+    const paths = pathsOf(mkdtempSync(join(tmpdir(), "nc-sec-")));
+    const names = ["gateway/openai.key", "gateway/ca/p_a.pem", "redis/users.acl"];
+    const files = new Map(names.map((name) => [name, Buffer.from("x")]));
+    for (const name of names) {
+      const file = join(paths.home, "secrets", name);
+      mkdirSync(join(file, ".."), { recursive: true });
+      writeFileSync(file, "x");
+    }
+    assert.deepEqual([...readSecretFiles(paths).keys()], ["gateway/openai.key"]);
+    rmSync(join(paths.home, "secrets"), { recursive: true });
+    writeSecretFiles(files, paths, usersFor(0, 0));
+    assert.deepEqual(
+      names.filter((name) => existsSync(join(paths.home, "secrets", name))),
+      ["gateway/openai.key"],
+    );
+    rmSync(paths.home, { recursive: true });
   });
 });
 
