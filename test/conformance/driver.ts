@@ -6,6 +6,7 @@ import { guestSuite } from "./driver/guest.ts";
 import { isolationSuite } from "./driver/isolation.ts";
 import { lifeSuite } from "./driver/life.ts";
 import { limitsSuite } from "./driver/limits.ts";
+import { programsSuite } from "./driver/programs.ts";
 import { publishedSuite } from "./driver/published.ts";
 import type { Stage } from "./driver/stages.ts";
 
@@ -13,6 +14,7 @@ import type { Stage } from "./driver/stages.ts";
 export function driverConformance(stage: Stage): void {
   publishedSuite(stage);
   limitsSuite(stage);
+  programsSuite(stage);
   if (stage.driver !== "process" && stage.as === "user") return;
   lifeSuite(stage);
   isolationSuite(stage);

@@ -102,7 +102,7 @@ async function posted(who: Person, want: (record: ApprovalRecord) => boolean = (
         v: 1,
         state: "sent",
         message: `m-${record.approvalId}`,
-        conversation: who.conversation,
+        conversation: record.conversation,
         principal: who.principal,
         rev: record.rev,
       });
@@ -370,6 +370,20 @@ describe("what opens nothing", () => {
     assert.equal((await tap(who, record, "always")).kind, "expired");
     assert.equal((await gateway.approvals.rules(who.principal)).length, 0);
     await second.close();
+  });
+
+  test("of several turns at once it goes to the one whose agent used a tool last, else to the latest", async () => {
+    const who = await person();
+    const later = { ...who, turnId: newId("t"), conversation: `${who.conversation}.thread` };
+    await sleep(5).then(() => begin(later));
+    for (const [i, user] of [undefined, who, later].entries()) {
+      if (user) worker.contexts.tool(who.principal, user.turnId, "exec: curl");
+      await sleep(100);
+      const held = hold(who, { host: `h${i}.example.com` });
+      const record = await posted(who);
+      assert.equal(record.conversation, (user ?? later).conversation);
+      await Promise.all([held, tap(who, record, "deny", { conversation: record.conversation })]);
+    }
   });
 
   test("what the agent says is one cut line without control characters", async () => {

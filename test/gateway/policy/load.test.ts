@@ -252,7 +252,35 @@ const REFUSED: [name: string, text: string, message: RegExp][] = [
   ["300 KB", `version: 1 #${"x".repeat(300_000)}`, /longer than 256 KB/],
 ];
 
+/** Keys of OpenShell's schema that aren't enforced here, as values that mean something. */
+const FOREIGN_ENDPOINT_KEYS = [
+  ...["websocket_credential_rewrite", "request_body_credential_rewrite", "allow_uninspected_credentials"],
+  ...["credential_signing", "signing_service", "signing_region", "credential_binding", "persisted_queries"],
+  ...["graphql_persisted_queries", "graphql_max_body_bytes", "mcp", "json_rpc"],
+];
+const FOREIGN_RULE_KEYS = ["operation_type", "operation_name", "fields", "tool", "params"];
+
 describe("what is refused, and where it says so", () => {
+  for (const key of FOREIGN_ENDPOINT_KEYS)
+    it(`${key}, at its own place`, () => {
+      const said = problems(endpoint(`${key}: x`));
+      assert.match(said, new RegExp(`^policy\\.yaml:7:9: .*${key}\` is part of the OpenShell schema but`));
+    });
+  for (const key of FOREIGN_RULE_KEYS)
+    it(`${key} in rules and in denials`, () => {
+      const match = `{ method: POST, ${key}: x }`;
+      for (const rules of [`rules: [{ allow: ${match} }]`, `access: full\ndeny_rules: [${match}]`])
+        assert.match(
+          problems(endpoint(`protocol: rest\n${rules}`)),
+          new RegExp(`^policy\\.yaml:\\d+:\\d+: .*${key}\` is part of the OpenShell schema but`),
+        );
+    });
+  for (const key of ["network_middlewares", "inference"])
+    it(`${key} at the top`, () =>
+      assert.match(
+        problems(`version: 1\n${key}: {}`),
+        new RegExp(`^policy\\.yaml:2:1: .*${key}\` is part of the OpenShell schema but`),
+      ));
   for (const [name, text, message] of REFUSED) it(name, () => assert.match(problems(text), message));
   it("names every problem at once", () => {
     assert.equal(

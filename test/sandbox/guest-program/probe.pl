@@ -13,6 +13,9 @@ my ($sys_dir, @sys);
 $ENV{SBX_INSIDE} and -e '/run/nemoclaw/config/sandbox.json' and -e '/opt/nemoclaw/guest/probe.pl' and !@sys
     or die "probe: not in a sandbox\n";
 
+# Nothing may hang: whoever is refused must learn it at once.
+alarm 3;
+
 my $x64 = $Config{archname} =~ /^x86_64/;
 my %NR = (
     clone => [56, 220], clone3 => [435, 435], unshare => [272, 97], setns => [308, 268], mount => [165, 40],
