@@ -41,6 +41,22 @@ const SYSTEM_HINTS: Record<string, string> = {
   ENOTDIR: "a file lies where a folder is expected: choose another path, or another home by NEMOCLAW_HOME",
 };
 
+/** Why a file that was named can't be read, in words. */
+const UNREADABLE: Record<string, (path: string) => string> = {
+  ENOENT: (path) => `there is no file ${path}`,
+  ENOTDIR: (path) => `there is no file ${path}`,
+  EACCES: (path) => `${path} may not be read by this user`,
+  EPERM: (path) => `${path} may not be read by this user`,
+  EISDIR: (path) => `${path} is a folder, not a file`,
+};
+
+/** For a file that the user named and that can't be read: wrong usage, said in words. */
+export function unreadable(path: string, cause: unknown): Fault {
+  const words = UNREADABLE[(cause as NodeJS.ErrnoException)?.code ?? ""];
+  const message = words ? words(path) : `can't read ${path}: ${describeError(cause)}`;
+  return new Fault({ code: "usage", message, cause });
+}
+
 function homeOf(args: readonly string[]): string {
   const at = args.findIndex((arg) => arg === "--home" || arg.startsWith("--home="));
   const said = args[at]?.includes("=") ? args[at].slice("--home=".length) : args[at + 1];

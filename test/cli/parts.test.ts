@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { growth } from "../../src/cli/chat/draft.ts";
+import { unreadable } from "../../src/cli/io.ts";
 import { hasColor } from "../../src/cli/pretty.ts";
 import { childEnvironment } from "../../src/cli/supervisor/environment.ts";
 import { lockHome } from "../../src/cli/supervisor/home-lock.ts";
@@ -205,5 +206,23 @@ describe("log lines in a terminal", () => {
     assert.equal(hasColor({ isTTY: true }, {}), true);
     assert.equal(hasColor({ isTTY: true }, { NO_COLOR: "1" }), false);
     assert.equal(hasColor({}, {}), false);
+  });
+});
+
+describe("a file that was named and can't be read", () => {
+  it("is said in words: not there, a folder, anything else", () => {
+    const why = (path: string) => {
+      try {
+        readFileSync(path);
+        throw new Error("it was read");
+      } catch (cause) {
+        return unreadable(path, cause);
+      }
+    };
+    const missing = join(temp, "no-such");
+    assert.equal(why(missing).message, `there is no file ${missing}`);
+    assert.equal(why(temp).message, `${temp} is a folder, not a file`);
+    assert.equal(why(temp).code, "usage");
+    assert.equal(unreadable("x", new Error("odd")).message, "can't read x: odd");
   });
 });

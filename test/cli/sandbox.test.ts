@@ -209,7 +209,7 @@ describe("files", () => {
     assert.equal(readFileSync(join(dir, "into/first.txt"), "utf8"), "one");
     for (const [args, code, what] of [
       [["download", "no/such"], 1, /ENOENT|no such/],
-      [["upload", "no-such"], 2, /can't read no-such/],
+      [["upload", "no-such"], 2, /there is no file no-such/],
       [["upload", "one.txt", "/etc/x"], 2, /outside of the sandbox's home/],
       [["download", "../../etc/passwd"], 2, /outside of the sandbox's home/],
     ] as const) {

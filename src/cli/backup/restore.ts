@@ -10,6 +10,7 @@ import {
   mkdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
@@ -17,6 +18,7 @@ import { pipeline } from "node:stream/promises";
 import { Fault } from "../../lib/errors.ts";
 import type { Paths } from "../../lib/paths.ts";
 import { RestingHomes } from "../../sandbox/index.ts";
+import { unreadable } from "../io.ts";
 import { lockHome } from "../supervisor/home-lock.ts";
 import { makeLayout } from "../supervisor/layout.ts";
 import { type Ids, type Users, usersFor } from "../supervisor/users.ts";
@@ -50,7 +52,11 @@ export interface RestoreReport {
 /** @throws Fault `backup-…`, `home-not-fresh`, `home-in-use`; after a failure while writing the home is marked as half */
 export async function restoreBackup({ home, file, passphrase, tell }: RestorePlan): Promise<RestoreReport> {
   const path = resolve(file);
-  if (!existsSync(path)) throw new Fault({ code: "usage", message: `there is no file ${path}` });
+  try {
+    if (!statSync(path).isFile()) throw new Fault({ code: "usage", message: `${path} is not a file` });
+  } catch (cause) {
+    throw cause instanceof Fault ? cause : unreadable(path, cause);
+  }
   tell("verifying the backup");
   const manifest = await verifyArchive(path);
   const uid = process.getuid?.() ?? -1;

@@ -80,6 +80,7 @@ async function tailAudit(options: TailOptions): Promise<void> {
     if (rows.length >= options.lines) break;
   }
   for (const line of options.lines > 0 ? rows.slice(-options.lines) : []) show(line);
+  if (rows.length === 0 && !options.follow) say(`no rows yet${mark ? ` of ${options.sandbox}` : ""}`);
 
   while (options.follow) {
     await sleep(200);

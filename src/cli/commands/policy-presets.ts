@@ -1,8 +1,8 @@
 /** `nemoclaw policy-list`, `policy-add`, `policy-remove`: presets by name, as NemoClaw has them. */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { describeError, Fault } from "../../lib/errors.ts";
-import { EXIT, say } from "../io.ts";
+import { Fault } from "../../lib/errors.ts";
+import { EXIT, say, unreadable } from "../io.ts";
 import { withSubmitOptions } from "../policy/commands.ts";
 import { type SubmitOptions, submit } from "../policy/submit.ts";
 import { askGateway, type HomeOption, resolveTarget } from "../policy/target.ts";
@@ -114,6 +114,6 @@ function sourceOf(name: string | undefined, file: string | undefined) {
   try {
     return { file, text: readFileSync(file, "utf8") };
   } catch (cause) {
-    throw new Fault({ code: "policy-file", message: `can't read ${file}: ${describeError(cause)}`, cause });
+    throw unreadable(file, cause);
   }
 }

@@ -5,8 +5,8 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ChangeOutcome, PolicyView } from "../../gateway/index.ts";
-import { describeError, Fault } from "../../lib/errors.ts";
-import { EXIT, say } from "../io.ts";
+import { Fault } from "../../lib/errors.ts";
+import { EXIT, say, unreadable } from "../io.ts";
 import { diffText, shortHash } from "./render.ts";
 import { askGateway, type HomeOption, operatorName } from "./target.ts";
 
@@ -22,16 +22,16 @@ export interface SubmitOptions extends HomeOption {
 /** First looks come quickly, then once a second. */
 const LOOKS_MS = [50, 100, 200, 400];
 
-/** A policy file's text; `-` is standard input. @throws Fault `policy-file` */
+/** A policy file's text; `-` is standard input. @throws Fault `policy-file`, or `usage` when it can't be read */
 export function readPolicyFile(path: string): { file: string; text: string } {
   try {
     const text = path === "-" ? readFileSync(0, "utf8") : readFileSync(path, "utf8");
     if (text.length > 1024 * 1024)
-      throw new Fault({ code: "policy-file", message: `${path}:1:1: longer than 256 KB` });
+      throw new Fault({ code: "policy-file", message: `${path}:1:1: longer than 1 MB` });
     return { file: path === "-" ? "stdin" : path, text };
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
-    throw new Fault({ code: "policy-file", message: `can't read ${path}: ${describeError(cause)}`, cause });
+    throw unreadable(path, cause);
   }
 }
 

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { lstat, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, posix } from "node:path";
-import { describeError, Fault } from "../../lib/errors.ts";
+import { unreadable } from "../io.ts";
 import { askWorker, openWorkerStream, type Reached } from "./reach.ts";
 import { safeBelow } from "./remote-path.ts";
 
@@ -83,7 +83,7 @@ export async function upload(sandbox: Reached, local: string, target: string): P
   try {
     about = await stat(local); // what was named may be a link
   } catch (cause) {
-    throw new Fault({ code: "usage", message: `can't read ${local}: ${describeError(cause)}`, cause });
+    throw unreadable(local, cause);
   }
   if (about.isFile()) await one(local, target, about.mode);
   else await each(local, target);
