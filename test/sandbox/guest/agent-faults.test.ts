@@ -70,8 +70,9 @@ test("a tool that ignores SIGTERM is killed after a second, a tool of an earlier
   await rig.host.run("b1", "run nohup sleep 98762 >/dev/null 2>&1 &");
   assert.equal((await rig.host.outcome("b1")).kind, "final");
   await sleep(50);
-  await rig.host.run("s1", "run trap '' TERM; while :; do sleep 0.1; done; echo 98763");
-  await until(() => running("echo 98763").length > 0, "the tool");
+  await rig.host.run("s1", "run trap '' TERM; while :; do sleep 0.198763; done; echo 98763");
+  // The loop's own child, so that the trap is set: its command line ends there, the shell's goes on.
+  await until(() => running("sleep 0.198763 ").length > 0, "the tool");
   const started = performance.now();
   await rig.host.ask({ type: "cancel", turnId: "s1", fence: 1 });
   await rig.host.outcome("s1");
