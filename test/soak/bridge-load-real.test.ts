@@ -1,5 +1,5 @@
 /**
- * Four real agents (the real OpenClaw in real sandboxes, a scripted vendor) with 3 messages each by Telegram, and beside
+ * Four real agents (the real OpenClaw, awake in real sandboxes, a scripted vendor) with 3 messages each by Telegram, and beside
  * them, over the same Redis, 50 people with 10 messages each by Discord and a load-generating agent of 200 ms. The load goes on
  * until the real agents have answered. Order holds in each conversation, nothing is lost or doubled.
  */
@@ -19,8 +19,8 @@ const QUESTIONS = 3;
 const PEOPLE = 50;
 const MESSAGES = 10;
 const AGENT_MS = 200;
-/** Four cold starts, one after the other, beside the load on two cores. */
-const PATIENCE_MS = 420_000;
+/** For a warm agent beside the load; for a cold start on a busy machine. */
+const PATIENCE_MS = 120_000;
 
 let service: TestService;
 let telegram: Awaited<ReturnType<typeof startFakeTelegram>>;
@@ -56,8 +56,25 @@ function loginOf(role: "bridge-discord" | "worker", process: string) {
   };
 }
 
+const shown = (user: number) => telegram.bot.fromBot(user).map(({ text }) => text);
+
+/** Starts somebody's agent, before anything is measured or counted: a busy machine may need a second try. */
+async function wake(user: number): Promise<void> {
+  for (let tries = 1; tries <= 3; tries++) {
+    telegram.bot.say(user, "What is 1+1?");
+    await waitUntil(
+      () => shown(user).length === tries && /= 2|⚠️/.test(shown(user).at(-1)!),
+      PATIENCE_MS,
+      () => `${user} has no answer: ${JSON.stringify(shown(user))}`,
+    );
+    if (/= 2/.test(shown(user).at(-1)!)) return;
+  }
+  throw new Error(`no agent for ${user}: ${JSON.stringify(shown(user))}`);
+}
+
 /** Asks one sum after the other; returns how long each answer took. */
 async function conversation(user: number): Promise<number[]> {
+  const awake = shown(user).length;
   const took: number[] = [];
   const sums: number[] = [];
   for (let i = 0; i < QUESTIONS; i++) {
@@ -66,22 +83,24 @@ async function conversation(user: number): Promise<number[]> {
     const at = performance.now();
     telegram.bot.say(user, `What is ${a}+${b}?`);
     await waitUntil(
-      () => telegram.bot.fromBot(user).some(({ text }) => text.includes(`= ${a + b}`)),
+      () => shown(user).some((text) => text.includes(`= ${a + b}`)),
       PATIENCE_MS,
-      () => `${user} has no answer ${i}: ${JSON.stringify(telegram.bot.fromBot(user).map((m) => m.text))}`,
+      () => `${user} has no answer ${i}: ${JSON.stringify(shown(user))}`,
     );
     took.push(performance.now() - at);
   }
-  const answers = telegram.bot.fromBot(user).flatMap(({ text }) => [...text.matchAll(/= (\d+)/g)]);
   assert.deepEqual(
-    answers.map(([, sum]) => Number(sum)),
+    shown(user)
+      .slice(awake)
+      .map((text) => Number(/= (\d+)/.exec(text)?.[1])),
     sums,
-    `${user}: each answer once, in order`,
+    `${user}: each answer once, in order, and nothing else`,
   );
   return took;
 }
 
 it("4 real agents beside 50 people: order kept, nothing lost, nothing doubled", async () => {
+  for (const user of REAL) await wake(user);
   const line = await discordLine(0);
   const worker = await start("worker", { redis: loginOf("worker", "worker"), agentMs: AGENT_MS });
   const { name, token, apiRoot } = line;
