@@ -41,11 +41,17 @@ export interface SandboxNow {
 /** How much is kept. */
 const KEPT = 2_000;
 
+/** So many tool calls and reports of changed files of one sandbox are kept per window: guests may send what they like. */
+const MOST_OF_ONE = 100;
+const WINDOW_MS = 10_000;
+
 /** See the module's header. */
 export class Activity {
   readonly #feed = new Feed<WorkerActivity>(KEPT);
   #lookedAt = Number.NEGATIVE_INFINITY;
   #server: AdminServer | undefined;
+  readonly #counts = new Map<string, number>();
+  #windowAt = Number.NEGATIVE_INFINITY;
 
   /** Somebody looks now, or did a moment ago. */
   get watched(): boolean {
@@ -54,12 +60,24 @@ export class Activity {
 
   /** A tool call of an agent. */
   tool(sandboxId: string, turnId: string, event: Extract<TurnEvent, { kind: "tool" }>): void {
-    this.#feed.push({ at: Date.now(), sandboxId, turnId, ...event });
+    if (this.#takes(sandboxId)) this.#feed.push({ at: Date.now(), sandboxId, turnId, ...event });
   }
 
   /** Files changed in a home. */
   files(sandboxId: string, changes: readonly FileChange[], more: number): void {
-    this.#feed.push({ kind: "files", at: Date.now(), sandboxId, changes, more });
+    if (this.#takes(sandboxId)) this.#feed.push({ kind: "files", at: Date.now(), sandboxId, changes, more });
+  }
+
+  /** Counts one more of a sandbox; false when it has had its share. */
+  #takes(sandboxId: string): boolean {
+    const now = performance.now();
+    if (now - this.#windowAt > WINDOW_MS) {
+      this.#windowAt = now;
+      this.#counts.clear();
+    }
+    const count = (this.#counts.get(sandboxId) ?? 0) + 1;
+    this.#counts.set(sandboxId, count);
+    return count <= MOST_OF_ONE;
   }
 
   /** Opens the operator's door. `looked` is called whenever somebody looks. */

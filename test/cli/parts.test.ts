@@ -1,6 +1,6 @@
 /** The supervisor's small parts: restart plan, log rotation, survivors, secrets, layout, drafts in a terminal. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import {
   chmodSync,
   lstatSync,
@@ -11,6 +11,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -90,7 +91,18 @@ describe("secrets", () => {
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.equal(readSecret(join(temp, "none")), undefined);
     symlinkSync(file, join(temp, "link"));
-    assert.throws(() => readSecret(join(temp, "link")), { code: "ELOOP" });
+    assert.throws(() => readSecret(join(temp, "link")), { code: "file-not-plain" });
+  });
+
+  it("in a service's own directory can't be a pipe that holds root up, a folder, or endless", () => {
+    const at = (name: string) => join(temp, name);
+    execFileSync("mkfifo", [at("pipe")]);
+    assert.throws(() => readSecret(at("pipe")), { code: "file-not-plain" });
+    mkdirSync(at("folder"));
+    assert.throws(() => readSecret(at("folder")), { code: "file-not-plain" });
+    writeFileSync(at("endless"), "");
+    truncateSync(at("endless"), 2 ** 40);
+    assert.throws(() => readSecret(at("endless")), { code: "file-too-large" });
   });
 
   it("a process sees a list of variables, and nothing else of the environment", () => {

@@ -65,6 +65,18 @@ describe("the worker's activity", () => {
     assert.ok(item.changes.every(({ path }) => path.length === 512));
   });
 
+  it("keeps what others did in sight while one guest floods", async () => {
+    await h.say("ann", "tool");
+    await h.until("ann", 2);
+    for (let i = 0; i < 3_000; i++) h.guest("bob").tellFiles([{ op: "write", path: `flood-${i}` }], 0);
+    const bob = principalOf("console", "bob");
+    const ofBob = async () => (await read()).items.filter(({ sandboxId }) => sandboxId === bob).length;
+    await eventually(async () => (await ofBob()) > 90);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.ok((await ofBob()) <= 200, "two windows at most");
+    assert.ok((await read()).items.some(({ kind, sandboxId }) => kind === "tool" && sandboxId !== bob));
+  });
+
   it("ends a guest's connection that tells something else as a change", async () => {
     const guest = h.guest("bob");
     guest.tellFiles([{ op: "chmod", path: "x" } as never]);

@@ -96,8 +96,9 @@ async function write(writer: ArchiveWriter, plan: BackupPlan): Promise<Manifest>
     secrets: [...secrets.keys()],
   };
   await writer.text(MANIFEST, `${JSON.stringify(manifest, null, 1)}\n`);
+  // The operator's own, and a link if they like.
   for (const name of ["config.yaml", "policy.yaml", "pending.json"])
-    if (existsSync(join(paths.home, name))) await writer.copy(name, join(paths.home, name));
+    if (existsSync(join(paths.home, name))) await writer.text(name, readFileSync(join(paths.home, name)));
   if (passphrase !== undefined) await writer.text(SECRETS, seal(secrets, passphrase));
   for (const id of manifest.principals) {
     const record = homes.record(id);

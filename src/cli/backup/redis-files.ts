@@ -4,16 +4,19 @@
  * whatever was acknowledged lies in the bytes that are there now. A half command at the end is cut off by Redis when it
  * loads them (aof-load-truncated).
  */
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "../../lib/errors.ts";
 import type { Paths } from "../../lib/paths.ts";
+import { readPlain } from "../../lib/plain-file.ts";
 
 /** Folder of the append-only files below `redis/` (Redis's default of `appenddirname`). */
 export const AOF_DIR = "appendonlydir";
 const TRIES = 20;
 const PAUSE_MS = 250;
+/** A manifest has a line per file, and few files. */
+const MANIFEST_BYTES = 1024 * 1024;
 
 /** Files that belong together. */
 export interface RedisSnapshot {
@@ -48,14 +51,15 @@ export async function snapshotRedis(paths: Paths): Promise<RedisSnapshot | undef
 function linkAll(from: string, to: string): string[] | undefined {
   const manifest = readdirSync(from).find((name) => name.endsWith(".manifest"));
   if (!manifest) return undefined;
-  const before = readFileSync(join(from, manifest), "utf8");
+  const read = () => readPlain(join(from, manifest), MANIFEST_BYTES).toString("utf8");
+  const before = read();
   // `file NAME seq N type b|i|h`, one a line; history files (h) are on their way out.
-  const named = [...before.matchAll(/^file (\S+) seq \d+ type [bi]$/gm)].map(([, name]) => name ?? "");
+  const named = [...before.matchAll(/^file ([\w.-]+) seq \d+ type [bi]$/gm)].map(([, name]) => name ?? "");
   try {
     for (const name of [...named, manifest]) linkSync(join(from, name), join(to, name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-  return readFileSync(join(from, manifest), "utf8") === before ? [...named, manifest] : undefined;
+  return read() === before ? [...named, manifest] : undefined;
 }

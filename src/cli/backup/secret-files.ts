@@ -1,7 +1,8 @@
 /** Secrets as they lie below `secrets/`, as far as they make sense on another machine. */
-import { chownSync, lstatSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { chownSync, closeSync, constants, mkdirSync, openSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Paths } from "../../lib/paths.ts";
+import { readPlain } from "../../lib/plain-file.ts";
 import { REDIS_PASSWORD } from "../supervisor/messages.ts";
 import { writeSecret } from "../supervisor/secrets.ts";
 import type { Users } from "../supervisor/users.ts";
@@ -12,6 +13,8 @@ import type { SecretFiles } from "./secret-box.ts";
 const OF_THIS_MACHINE = new Set([REDIS_PASSWORD, "users.acl"]);
 /** Sandboxes' CAs: who found one in a backup could read what they inspect. Made anew where there is none. */
 const CAS = /^gateway\/ca\//;
+/** Keys are small; the audit's anchors grow to a few megabytes. */
+const MOST_BYTES = 64 * 1024 * 1024;
 /** `process/name`, or `process/folder/name`. */
 const NAME = /^[a-z][a-z-]{0,40}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,100}){1,2}$/;
 
@@ -19,16 +22,23 @@ const NAME = /^[a-z][a-z-]{0,40}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,100}){1,2}$/;
 export function readSecretFiles(paths: Paths): Map<string, Buffer> {
   const found = new Map<string, Buffer>();
   const base = dirname(paths.secrets("x"));
-  const walk = (inside: string) => {
-    for (const name of list(join(base, inside))) {
-      const path = inside === "" ? name : `${inside}/${name}`;
-      const stat = lstatSync(join(base, path));
-      if (stat.isDirectory()) walk(path);
-      else if (stat.isFile() && belongs(path) && NAME.test(path))
-        found.set(path, readFileSync(join(base, path)));
+  const walk = (dir: string, inside: string) => {
+    // Held open: its owner, a service, might put a link to somewhere else in its place while we look.
+    const fd = openDirectory(dir);
+    if (fd === undefined) return;
+    try {
+      const held = `/proc/self/fd/${fd}`;
+      for (const { name, ...entry } of list(held)) {
+        const path = inside === "" ? name : `${inside}/${name}`;
+        if (entry.directory) walk(join(held, name), path);
+        else if (entry.file && belongs(path) && NAME.test(path))
+          found.set(path, readPlain(join(held, name), MOST_BYTES));
+      }
+    } finally {
+      closeSync(fd);
     }
   };
-  walk("");
+  walk(base, "");
   return found;
 }
 
@@ -53,10 +63,19 @@ export function writeSecretFiles(secrets: SecretFiles, paths: Paths, users: User
   }
 }
 
-function list(dir: string): string[] {
+function list(dir: string): { name: string; directory: boolean; file: boolean }[] {
+  return readdirSync(dir, { withFileTypes: true }).map((entry) => ({
+    name: entry.name,
+    directory: entry.isDirectory(),
+    file: entry.isFile(),
+  }));
+}
+
+/** Undefined when it isn't there, or isn't one. */
+function openDirectory(dir: string): number | undefined {
   try {
-    return readdirSync(dir);
+    return openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   } catch {
-    return [];
+    return undefined;
   }
 }

@@ -1,9 +1,10 @@
 /** Writes a backup's archive: entries one after another, counted into the digest, compressed, complete or not there. */
-import { createReadStream, createWriteStream, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { createReadStream, createWriteStream, fstatSync, openSync, renameSync, rmSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
 import { extract, type Pack, pack } from "tar-stream";
+import { openPlain } from "../../lib/plain-file.ts";
 import { DIGEST, Digest, type EntryHeader, exactMode, isInside } from "./format.ts";
 
 /** See the module's header. */
@@ -39,11 +40,17 @@ export class ArchiveWriter {
     await this.#entry({ name, mode, type: "file", size: bytes.length, mtime: new Date() }, [bytes]);
   }
 
-  /** The first `size` bytes of a file, as large as it is now: it may grow meanwhile. */
+  /**
+   * The first `size` bytes of a file, as large as it is now: it may grow meanwhile. Another user may own its directory.
+   * @throws Fault `file-not-plain`
+   */
   async copy(name: string, file: string, mode = 0o600): Promise<void> {
-    const { size, mtime } = statSync(file);
-    const source = size === 0 ? [] : createReadStream(file, { end: size - 1 });
-    await this.#entry({ name, mode, type: "file", size, mtime }, source as AsyncIterable<Buffer>);
+    const fd = openPlain(file);
+    const { size, mtime } = fstatSync(fd);
+    // Closes what it reads from.
+    const source = createReadStream("", { fd, start: 0, end: Math.max(0, size - 1) });
+    const pieces = size === 0 ? [] : (source as AsyncIterable<Buffer>);
+    await this.#entry({ name, mode, type: "file", size, mtime }, pieces).finally(() => source.destroy());
   }
 
   /** All of a tar stream, below a prefix. What is no file, directory or link is left out, and so are setuid bits. */

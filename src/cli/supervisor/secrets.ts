@@ -10,7 +10,6 @@ import {
   fsyncSync,
   openSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -19,6 +18,7 @@ import { join } from "node:path";
 import { providerOf } from "../../gateway/index.ts";
 import { BOT_TOKEN, type SecretSource } from "../../lib/config.ts";
 import type { Paths } from "../../lib/paths.ts";
+import { readPlain } from "../../lib/plain-file.ts";
 import type { Ids, Users } from "./users.ts";
 
 /** Bridges that need a token: the variable that names it, and its file below `secrets/<bridge>/`. */
@@ -74,15 +74,16 @@ export function storeSecrets(
   }
 }
 
-/** A secret's text, or undefined when the file isn't there. Never follows a link. */
+/** No key or token is longer. */
+const MOST_BYTES = 64 * 1024;
+
+/**
+ * A secret's text, or undefined when the file isn't there. The directory belongs to the process's user and we may be root.
+ * @throws Fault `file-not-plain`, `file-too-large`
+ */
 export function readSecret(file: string): string | undefined {
   try {
-    const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
-    try {
-      return readFileSync(fd, "utf8").trim() || undefined;
-    } finally {
-      closeSync(fd);
-    }
+    return readPlain(file, MOST_BYTES).toString("utf8").trim() || undefined;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;

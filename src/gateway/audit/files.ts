@@ -2,9 +2,10 @@
  * Names and reading of the audit's files: `egress-<day>-<n>.jsonl`, in the order in which they were written. Reads only;
  * never holds more of a file than one piece and one line.
  */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs";
+import { closeSync, fstatSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { Paths } from "../../lib/paths.ts";
+import { openPlain } from "../../lib/plain-file.ts";
 
 /** Where one installation's audit is. The head's anchors lie away from the rows. */
 export interface AuditPlaces {
@@ -51,11 +52,6 @@ export function auditFiles(dir: string): FileName[] {
     .sort((a, b) => (a.day === b.day ? a.n - b.n : a.day < b.day ? -1 : 1));
 }
 
-/** Opens for reading without following a link. */
-export function openForReading(file: string): number {
-  return openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
-}
-
 const PIECE = 256 * 1024;
 /** Longer than any row can be: what has no end by then is no line. */
 const MAX_LINE = 1024 * 1024;
@@ -70,7 +66,7 @@ export interface Stored {
 
 /** The lines of a file from `start`. A rest without an end comes last. Bytes are taken as Latin-1: rows are ASCII. */
 export function* storedLines(file: string, start = 0): Generator<Stored> {
-  const fd = openForReading(file);
+  const fd = openPlain(file);
   try {
     const piece = Buffer.allocUnsafe(PIECE);
     let at = start;
@@ -95,7 +91,7 @@ export function* storedLines(file: string, start = 0): Generator<Stored> {
 
 /** The last whole lines of a file, oldest first, and how many bytes stand behind the last line's end. */
 export function fileEnd(file: string, span = PIECE): { lines: string[]; torn: number; size: number } {
-  const fd = openForReading(file);
+  const fd = openPlain(file);
   try {
     const { size } = fstatSync(fd);
     const start = Math.max(0, size - span);

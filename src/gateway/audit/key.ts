@@ -3,35 +3,24 @@
  * and by who verifies. It is never replaced: rows of before couldn't be verified any more.
  */
 import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, fchmodSync, fsyncSync, linkSync, openSync, rmSync, writeSync } from "node:fs";
 import { Fault } from "../../lib/errors.ts";
-import { openForReading } from "./files.ts";
+import { readPlain } from "../../lib/plain-file.ts";
+
+/** Room for more than a key, so that what is too long is called no key. */
+const MOST_BYTES = 64 * 1024;
 
 /** The key in this file; undefined when there is none. @throws Fault `audit-key-invalid` */
 export function readKey(file: string): KeyObject | undefined {
-  let fd: number;
+  let text: string;
   try {
-    fd = openForReading(file);
+    text = readPlain(file, MOST_BYTES).toString("utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-  try {
-    const bytes = Buffer.from(readFileSync(fd, "utf8").trim(), "base64url");
-    if (bytes.length === 32) return createSecretKey(bytes);
-  } finally {
-    closeSync(fd);
-  }
+  const bytes = Buffer.from(text.trim(), "base64url");
+  if (bytes.length === 32) return createSecretKey(bytes);
   throw new Fault({
     code: "audit-key-invalid",
     message: `${file} doesn't hold an audit key`,

@@ -2,6 +2,7 @@
  * A sandbox as Docker is asked for it. Pure. The only template there is: nothing in it comes from a caller but validated
  * ids, names and limits. Must stay a list of what is given.
  */
+import { cpus } from "node:os";
 import type { ContainerCreateOptions } from "dockerode";
 import type { SandboxInfo } from "../driver.ts";
 import { etcFiles, INSIDE } from "../host/inside.ts";
@@ -132,7 +133,8 @@ export function sandboxContainer(parts: ContainerParts): ContainerCreateOptions 
       // Memory and swap together: a hog can't go on in swap.
       MemorySwap: limits.memoryBytes,
       PidsLimit: limits.pids,
-      ...(limits.cpus > 0 ? { NanoCpus: Math.round(limits.cpus * 1e9) } : {}),
+      // Docker refuses more than there are; the other driver takes that for what it is, no cap.
+      ...(limits.cpus > 0 && limits.cpus < cpus().length ? { NanoCpus: Math.round(limits.cpus * 1e9) } : {}),
       OomKillDisable: false,
       Ulimits: [
         { Name: "core", Soft: 0, Hard: 0 },

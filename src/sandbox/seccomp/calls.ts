@@ -10,6 +10,7 @@ export type Arch = "x64" | "arm64";
 export const CALLS = {
   acct: [163, 89],
   add_key: [248, 217],
+  adjtimex: [159, 171],
   bpf: [321, 280],
   chroot: [161, 51],
   clock_adjtime: [305, 266],

@@ -153,7 +153,15 @@ export const SANDBOX_RULES: readonly Rule[] = [
     why: "affairs of the host; its log tells addresses",
   },
   {
-    calls: ["settimeofday", "clock_settime", "clock_adjtime", "sethostname", "setdomainname", "vhangup"],
+    calls: [
+      "settimeofday",
+      "clock_settime",
+      "clock_adjtime",
+      "adjtimex",
+      "sethostname",
+      "setdomainname",
+      "vhangup",
+    ],
     errno: "EPERM",
     why: "affairs of the host",
   },

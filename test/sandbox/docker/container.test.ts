@@ -1,5 +1,6 @@
 /** The one template as a value: what differs between engines. All else is checked on real containers (test/conformance). */
 import assert from "node:assert/strict";
+import { cpus } from "node:os";
 import { test } from "node:test";
 import { sandboxContainer } from "../../../src/sandbox/docker/container.ts";
 import { Limits } from "../../../src/sandbox/driver.ts";
@@ -19,6 +20,14 @@ test("where systemd makes Docker's control groups, sandboxes are in the slice th
     sandboxContainer({ ...parts, hostUsers: false, inSlice }).HostConfig?.CgroupParent;
   assert.equal(group(true), "nemoclaw-sandboxes.slice");
   assert.equal(group(false), undefined);
+});
+
+test("a share of the processors is asked for as such; all there are, or more, is no cap", () => {
+  const ask = (share: number) => {
+    const info = { ...parts.info, limits: Limits.parse({ cpus: share }) };
+    return sandboxContainer({ ...parts, info, hostUsers: false, inSlice: false }).HostConfig?.NanoCpus;
+  };
+  assert.deepEqual([ask(0.5), ask(0), ask(cpus().length + 1)], [500_000_000, undefined, undefined]);
 });
 
 test("a daemon that maps users is asked not to", () => {
