@@ -30,7 +30,8 @@ export function readSecretFiles(paths: Paths): Map<string, Buffer> {
       const held = `/proc/self/fd/${fd}`;
       for (const { name, ...entry } of list(held)) {
         const path = inside === "" ? name : `${inside}/${name}`;
-        if (entry.directory) walk(join(held, name), path);
+        // No name is deeper: a service's folders within folders have no end.
+        if (entry.directory && path.split("/").length <= 2) walk(join(held, name), path);
         else if (entry.file && belongs(path) && NAME.test(path))
           found.set(path, readPlain(join(held, name), MOST_BYTES));
       }
