@@ -109,8 +109,9 @@ export function accessMethods(desk: AccessDesk, profiles: ProfilePort): AdminMet
         dailyMicros: Amount.optional(),
         messagesPerMinute: Few(10_000),
         runningTurns: Few(64),
+        askCommands: z.boolean().nullable().optional(),
       }),
-      async ({ who, ...limits }) => {
+      async ({ who, ...choices }) => {
         const user = await one(who);
         const principal = user?.principal ?? "";
         const profile = await profiles.change(principal, (now) => {
@@ -118,7 +119,7 @@ export function accessMethods(desk: AccessDesk, profiles: ProfilePort): AdminMet
             ...{ v: 1, name: user?.sandbox ?? principal },
             ...now,
           };
-          for (const [key, value] of Object.entries(limits))
+          for (const [key, value] of Object.entries(choices))
             if (value === null) delete changed[key];
             else if (value !== undefined) changed[key] = value;
           return changed;

@@ -287,6 +287,8 @@ export const Profile = z.looseObject({
   /** Messages that may be handed in a minute, and turns that may run at once. */
   messagesPerMinute: z.number().int().min(1).max(10_000).optional(),
   runningTurns: z.number().int().min(1).max(64).optional(),
+  /** The agent asks before it runs commands; absent: as the worker's configuration says. */
+  askCommands: z.boolean().optional(),
 });
 export type Profile = z.infer<typeof Profile>;
 

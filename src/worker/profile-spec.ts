@@ -10,6 +10,7 @@ export interface SandboxProfile {
   name: string;
   provider?: string | undefined;
   model?: string | undefined;
+  askCommands?: boolean | undefined;
 }
 
 /** The sandbox's specification; without a profile it is named after its principal. */
@@ -24,6 +25,10 @@ export function sandboxSpec(
     id: principal,
     name: profile?.name ?? `user-${principal.slice(2)}`,
     limits: defaults.limits,
-    agent: { ...defaults.agent, model: `${provider}/${model}` },
+    agent: {
+      ...defaults.agent,
+      model: `${provider}/${model}`,
+      ...(profile?.askCommands === undefined ? {} : { askCommands: profile.askCommands }),
+    },
   };
 }

@@ -86,6 +86,12 @@ describe("people, pairing and groups by commands", () => {
     );
     const fewer = await run("users", "limits", "41", "--daily-tokens", "none");
     assert.match(fewer.out, /at most \$1.5 a day/, fewer.err);
+    const asks = async (choice: string) => {
+      const { out } = await run("users", "ask-commands", "41", choice, "--json");
+      return (JSON.parse(out) as { profile: { askCommands?: boolean } }).profile.askCommands;
+    };
+    assert.deepEqual([await asks("on"), await asks("off"), await asks("default")], [true, false, undefined]);
+    assert.equal((await run("users", "ask-commands", "41", "maybe")).code, 2);
     assert.match((await run("users", "rename", "41", "research")).out, /research/);
     assert.equal((await run("users", "rename", "41", "start")).code, 2, "a command's name");
     assert.equal((await run("users", "rename", "41", "Not A Name")).code, 2);

@@ -315,5 +315,12 @@ describe("configuration", () => {
     const spec = sandboxSpec(principal, { name: "my-agent", provider: "openai", model: "gpt-9" }, profile);
     assert.equal(spec.agent.model, "openai/gpt-9");
     assert.equal(spec.name, "my-agent");
+    const asking = (own?: boolean) =>
+      sandboxSpec(
+        principal,
+        { name: "x", askCommands: own },
+        { ...profile, agent: { ...profile.agent, askCommands: true } },
+      ).agent.askCommands;
+    assert.deepEqual([asking(), asking(false), asking(true)], [true, false, true]);
   });
 });

@@ -20,7 +20,7 @@ const WHO = [
 /** The group. */
 export function usersCommand(): Command {
   const group = new Command("users")
-    .description("people: list, show, add, block, unblock, role, limits, rename, claim")
+    .description("people: list, show, add, block, unblock, role, limits, ask-commands, rename, claim")
     .helpCommand(false)
     .addHelpText(
       "after",
@@ -34,7 +34,7 @@ Examples:
     );
   for (const command of [
     ...[listCommand(), showCommand(), addCommand(), blockCommand(), unblockCommand()],
-    ...[roleCommand(), limitsCommand(), renameCommand(), claimCommand()],
+    ...[roleCommand(), limitsCommand(), askCommandsCommand(), renameCommand(), claimCommand()],
   ])
     group.addCommand(command.exitOverride());
   return group;
@@ -175,6 +175,26 @@ function limitsLine(profile: Record<string, unknown>): string {
     runningTurns === undefined ? "" : `${runningTurns} turns at once`,
   ].filter((part) => part !== "");
   return own.length === 0 ? "limits: as the configuration says" : `at most ${own.join(", ")}`;
+}
+
+const ASKS: Record<string, boolean | null> = { on: true, off: false, default: null };
+
+function askCommandsCommand(): Command {
+  return new Command("ask-commands")
+    .description("whether somebody's agent asks before it runs a command; a courtesy, not a boundary")
+    .argument(...WHO)
+    .argument("<on|off|default>", "default: as the configuration says")
+    .option(...json)
+    .option(...home)
+    .action(async (who: string, choice: string, options: Options) => {
+      const askCommands = ASKS[choice];
+      if (askCommands === undefined)
+        throw new Fault({ code: "usage", message: "say on, off or default", hint: "docs/approvals.md" });
+      const answer = await askAccess<object>(options, "users.limits", { who, askCommands });
+      console.log(
+        options.json ? JSON.stringify(answer) : `✓ ${who}: ${choice}, from the agent's next start on`,
+      );
+    });
 }
 
 function renameCommand(): Command {

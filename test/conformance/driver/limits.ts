@@ -71,6 +71,14 @@ export function limitsSuite(stage: Stage): void {
       await host.client.killAgent(hog.id);
     });
 
+    test("a processor hog gets its share", async (t) => {
+      if (!limited()) return t.skip("no control group was delegated to this user");
+      const busy = await host.sandbox("x", { cpus: 0.2 });
+      const spin = "use Time::HiRes 'time'; my $end = time + 2; 1 while time < $end; print +(times)[0]";
+      const seconds = Number((await host.run(busy, "agent", "/usr/bin/perl", "-e", spin)).out);
+      assert.ok(seconds > 0 && seconds < 0.8, `${seconds} s of 2, allowed are 0.4`);
+    });
+
     test("stats are measured from outside", async () => {
       let stats = await host.client.stats(neighbour.id);
       // Bytes and files are those of the last measurement, which as an ordinary user takes a container.
