@@ -172,6 +172,30 @@ describe("telegram commands", () => {
     await s.ask(ANN, "/files", /can't be looked at/, 6_000);
   });
 
+  it("a limit that is hit is said with its end, in the sender's language, and the message isn't taken", async () => {
+    const offers = { models: [], model: "demo/demo-1" };
+    const next = async (owner: string, more: object) => {
+      await s.bridge.close(500);
+      s.bridge = await s.start({ owner, offers: { ...offers, ...more } });
+    };
+    await next("bridge-fast", { messagesPerMinute: 2 });
+    for (const text of ["first", "second"]) await s.ask(BOB, text, new RegExp(`echo: ${text}`));
+    await s.ask(BOB, "third", /schneller, als ich sie annehmen darf \(2 pro Minute\).* in \d+ s noch einmal/);
+    await s.ask(ANN, "somebody else's", /echo: somebody else's/);
+    for (const [limit, words] of [
+      ["dailyTokens", /Today's tokens are used up, so I did not take this message.* midnight UTC/],
+      ["dailyMicros", /Today's budget is used up, so I did not take this message.* midnight UTC/],
+    ] as const) {
+      await next(limit, { [limit]: 0 });
+      // What was used is read with the first message, which doesn't wait for it.
+      await s.ask(ANN, `before ${limit}`, /echo: before/);
+      await s.ask(ANN, `after ${limit}`, words);
+    }
+    await sleep(200);
+    assert.ok(!s.worker.texts.some((text) => /third|after daily/.test(text)));
+    await next("bridge-unlimited", {});
+  });
+
   it("/export sends the conversation since /new as a file", async () => {
     await s.ask(BOB, "/new", /neues Gespräch/);
     await s.ask(BOB, "/export", /noch nichts zu exportieren/);

@@ -11,6 +11,9 @@ import { silent } from "../../helpers/redis.ts";
 import { until } from "../tiny-worker.ts";
 import { ANN, BOB, type Setup, setUp } from "./setup.ts";
 
+/** As the bridge has it when nobody says otherwise (docs/chat.md). */
+const LEASE_TTL_MS = 6_000;
+
 describe("telegram polling", () => {
   let s: Setup;
   before(async () => {
@@ -29,6 +32,19 @@ describe("telegram polling", () => {
     assert.ok(Date.now() - left < 3_500);
     await s.ask(ANN, "after take-over", /echo: after take-over/);
     await standby.close(500);
+    s.bridge = await s.start({ owner: "bridge-c" });
+  });
+
+  it("takes over within 10 s from a holder that died without a word, with the lease's own length", async () => {
+    await s.bridge.close(500);
+    const leases = s.bridgeStore.bridge("telegram.7000000001");
+    assert.equal(await leases.holdPoller("ghost", LEASE_TTL_MS), "ghost");
+    const died = Date.now();
+    s.bridge = await s.start({ owner: "bridge-d", leaseTtlMs: LEASE_TTL_MS });
+    assert.equal(s.bridge.status().state, "standby");
+    await until(() => s.bridge.status().state === "polling", 10_000, "take-over");
+    assert.ok(Date.now() - died < 10_000);
+    await s.bridge.close(500);
     s.bridge = await s.start({ owner: "bridge-c" });
   });
 

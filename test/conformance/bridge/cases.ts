@@ -248,13 +248,6 @@ const presses: Case[] = [
     await sleep(400);
     assert.equal((await since(w, me, card.id)).filter(({ text }) => /restarted/.test(text)).length, 1);
   }),
-  it("a press is answered within a second", async (w, me) => {
-    const card = await ask(w, me, "fail interrupted", /restarted/);
-    const at = Date.now();
-    const press = await w.platform.press(me, card.id, card.buttons[0]!.data);
-    await eventually("a word for the presser", () => w.platform.toast(me, press));
-    assert.ok(Date.now() - at < 3_000, `${Date.now() - at} ms`);
-  }),
   ...(
     [
       ["a turn that never was", "retry:t_00000000000000000000"],

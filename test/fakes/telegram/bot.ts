@@ -226,7 +226,7 @@ export class FakeBot {
 
   /** The native Stop button of a draft. */
   pressStop(chatId: number): number {
-    const shown = this.state.drafts.find((draft) => draft.chatId === chatId);
+    const shown = this.state.drafts.find((draft) => draft.chatId === chatId && !hasFaded(draft.at));
     if (!shown?.canStop) throw new Error("no draft with a stop button");
     const chat = chatObject(this.state, this.state.chats.get(chatId)!);
     const thread = shown.thread === undefined ? {} : { message_thread_id: shown.thread };
@@ -256,7 +256,7 @@ export class FakeBot {
 
   /** The preview that a private chat shows now; it fades after 30 s. */
   draft(chatId: number): { draftId: number; text: string } | undefined {
-    return this.state.drafts.find((draft) => draft.chatId === chatId && Date.now() - draft.at < 30_000);
+    return this.state.drafts.find((draft) => draft.chatId === chatId && !hasFaded(draft.at));
   }
 
   /** Everything that drafts in a chat ever showed, oldest first. */
@@ -268,6 +268,17 @@ export class FakeBot {
   typingCount(chatId: number): number {
     return this.state.actions.filter((action) => action.chatId === chatId && action.action === "typing")
       .length;
+  }
+
+  /** Whether the chat shows "typing" now: for 5 s, or until the bot's next message. */
+  typing(chatId: number): boolean {
+    const { me, messages } = this.state;
+    const last = messages.findLast((one) => one.chatId === chatId && one.from === me.id);
+    const said = last?.versions[0]?.at ?? 0;
+    return this.state.actions.some(
+      (one) =>
+        one.chatId === chatId && one.action === "typing" && one.at >= said && Date.now() - one.at < 5_000,
+    );
   }
 
   /** Orders a trouble. */
@@ -331,6 +342,9 @@ export class FakeBot {
     return message;
   }
 }
+
+/** Bot API "sendMessageDraft": a temporary 30-second preview. */
+const hasFaded = (at: number) => Date.now() - at >= 30_000;
 
 function buttonsOf(message: StoredMessage): { text: string; data: string }[] {
   return buttonsIn(visible(message).replyMarkup);

@@ -1,6 +1,7 @@
 /** Each rule of the Bot API about messages that the fake enforces: a fake that is too kind would hide our mistakes. */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ANN, type Answer, FORUM, GROUP, OFF, type Rules, startRules } from "./rules.ts";
 
 describe("fake telegram: messages", () => {
@@ -235,6 +236,26 @@ describe("fake telegram: messages", () => {
       );
       assert.equal((await send("x", { chat_id: FORUM })).ok, true);
     });
+    it("have topics in private only where the bot has them at all, which getMe tells", async () => {
+      assert.equal((await call("getMe")).result.has_topics_enabled, false);
+      await refused(
+        "sendMessage",
+        { chat_id: ANN, text: "x", message_thread_id: 7, ...OFF },
+        /message thread not found/,
+      );
+    });
+    it("show typing for 5 s, or until the bot says something", async () => {
+      const { actions } = r.fake.bot.state;
+      assert.equal(r.fake.bot.typing(GROUP), false);
+      await call("sendChatAction", { chat_id: GROUP, action: "typing" });
+      assert.equal(r.fake.bot.typing(GROUP), true);
+      actions.at(-1)!.at -= 5_000;
+      assert.equal(r.fake.bot.typing(GROUP), false);
+      await call("sendChatAction", { chat_id: GROUP, action: "typing" });
+      await sleep(5);
+      await send("said", { chat_id: GROUP });
+      assert.equal(r.fake.bot.typing(GROUP), false);
+    });
     it("show typing only for known actions", async () => {
       assert.equal((await call("sendChatAction", { chat_id: ANN, action: "typing" })).result, true);
       await refused("sendChatAction", { chat_id: ANN, action: "thinking" }, /wrong parameter action/);
@@ -267,6 +288,17 @@ describe("fake telegram: messages", () => {
         true,
       );
       await refused("sendMessageDraft", { ...at, text: "x", message_thread_id: 99 }, /thread not found/);
+    });
+    it("are empty while nothing is said, and fade after 30 s with their button", async () => {
+      assert.equal((await call("sendMessageDraft", { chat_id: ANN, draft_id: 7, can_stop: true })).ok, true);
+      assert.equal(r.fake.bot.draft(ANN)?.text, "");
+      r.fake.bot.state.drafts.find(({ draftId }) => draftId === 7)!.at -= 30_000;
+      assert.equal(r.fake.bot.draft(ANN), undefined);
+      assert.throws(() => r.fake.bot.pressStop(ANN), /no draft with a stop button/);
+    });
+    it("have a stop button only when that was asked for", async () => {
+      await call("sendMessageDraft", { chat_id: ANN, draft_id: 8, text: "so far" });
+      assert.throws(() => r.fake.bot.pressStop(ANN), /no draft with a stop button/);
     });
     it("end with a message, and their stop button is an update", async () => {
       await call("sendMessageDraft", { chat_id: ANN, draft_id: 6, can_stop: true });

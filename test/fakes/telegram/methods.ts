@@ -39,6 +39,8 @@ export const METHODS: Readonly<Record<string, Method>> = {
     can_join_groups: true,
     can_read_all_group_messages: false,
     supports_inline_queries: false,
+    // @BotFather's switch for topics in private chats: their threads don't exist without it.
+    has_topics_enabled: false,
   }),
 
   getChat: ({ state }, params) => chatObject(state, state.chatFor(params["chat_id"])),
