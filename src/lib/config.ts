@@ -32,6 +32,8 @@ const Config = z.strictObject({
       cgroup: z.string().optional(),
       /** Idle agents may be paged out to swap that is neither zram nor encrypted: their memory then lies on disk in the clear. */
       plainSwap: z.boolean().default(false),
+      /** Sandboxes that this host may have, sleeping ones too. Each has a home, and a user that is never given out again. */
+      most: z.number().int().min(1).default(10_000),
       /** For the Docker driver: the daemon's socket, and the image of sandboxes (default: made from this machine). */
       docker: z
         .strictObject({

@@ -32,6 +32,9 @@ export const ORDINARY_UID = 1_950_000_001;
 
 const CONTROLLERS = ["memory", "pids", "cpu", "cpuacct"];
 
+/** What tests ask for at most. */
+const CEILING = Limits.parse({ memoryBytes: 2 ** 40, pids: 2 ** 20, diskBytes: 2 ** 50, inodes: 2 ** 40 });
+
 /** How the service runs: as root, or as an ordinary user. */
 export type RunAs = "root" | "user";
 
@@ -89,6 +92,7 @@ export class Host {
         runtime: join(this.home, "runtime", "test"),
         guest: here("guest-program"),
       },
+      ceiling: CEILING,
       ...{ uidBase: 1_950_100_000, diskMs: 1_000, ...(this.cgroup ? { cgroup: this.cgroup } : {}) },
       ...this.overrides,
     };

@@ -1,12 +1,17 @@
 /** The launcher as a process: the only one that keeps root. */
 import { dirname, join } from "node:path";
+import type { Config } from "../../lib/config.ts";
 import { Fault } from "../../lib/errors.ts";
 import { pathsOf } from "../../lib/paths.ts";
 import { judgeLayers, runLauncher } from "../../sandbox/index.ts";
+import { WorkerConfig } from "../../worker/index.ts";
 import type { StartService } from "./service.ts";
 
 /** Folder of the guest's program, the same in `src` and `dist`. */
 const GUEST = join(import.meta.dirname, "..", "..", "sandbox", "guest");
+
+/** The worker asks for what the same file tells it; read here once more, since the worker is not to be believed. */
+const ceilingOf = ({ worker }: Config) => WorkerConfig.parse(worker).profile.limits;
 
 /** See the module's header. */
 export const startLauncher: StartService = async (settings, logger) => {
@@ -21,6 +26,8 @@ export const startLauncher: StartService = async (settings, logger) => {
     docker: config.sandbox.docker,
     cgroup: config.sandbox.cgroup,
     plainSwap: config.sandbox.plainSwap,
+    most: config.sandbox.most,
+    ceiling: ceilingOf(config),
   });
   if (settings.alone) {
     const { serve, problems } = judgeLayers(launcher.layers, config.sandbox.protections, false);
@@ -34,5 +41,9 @@ export const startLauncher: StartService = async (settings, logger) => {
       });
     }
   }
-  return { facts: { driver: config.sandbox.driver }, drain: () => launcher.close() };
+  return {
+    facts: { driver: config.sandbox.driver },
+    drain: () => launcher.close(),
+    reconfigure: (changed) => launcher.setCeiling(ceilingOf(changed)),
+  };
 };

@@ -36,6 +36,7 @@ export async function openDockerDriver(options: DriverOptions): Promise<HostDriv
   const { runtime, bestEffort } = options;
   return HostDriver.open({
     ...{ paths, logger, homes, plainSwap: options.plainSwap ?? false },
+    most: options.most ?? Number.POSITIVE_INFINITY,
     cage: new DockerCage({ paths, logger, daemon, engine, image, runtime, guest, bestEffort, seccomp }),
     watchMs: options.watchMs ?? 500,
     diskMs: options.diskMs ?? DISK_MS,

@@ -10,7 +10,7 @@ import type { Paths } from "../../lib/paths.ts";
 import type { Layer, SandboxDriver, SandboxId, SandboxInfo, SandboxSpec, SandboxStats } from "../driver.ts";
 import { type Cage, NOTHING } from "./cage.ts";
 import { DiskLimit } from "./disk-limit.ts";
-import { parkUnsupported, restless, unknownSandbox } from "./faults.ts";
+import { parkUnsupported, restless, tooMany, unknownSandbox } from "./faults.ts";
 import type { Homes } from "./homes.ts";
 import { advisePageOut, freeze, killAgentProcesses, type ParkSupport, parkSupport, thaw } from "./park.ts";
 import { isAlive, treeUsage } from "./proc.ts";
@@ -26,6 +26,8 @@ export interface HostDriverOptions {
   homes: Homes;
   /** Park into swap that is neither zram nor encrypted. */
   plainSwap: boolean;
+  /** How many sandboxes there may be. */
+  most: number;
   /** How often processes are looked at, and homes measured. Milliseconds. */
   watchMs: number;
   diskMs: number;
@@ -108,6 +110,8 @@ export class HostDriver implements SandboxDriver {
   async create(spec: SandboxSpec): Promise<SandboxInfo> {
     const { id, name, limits, agent } = spec;
     let entry = this.entries.get(id);
+    // Before anything is made or waited for: also many requests at once make no more.
+    if (!entry && this.entries.size >= this.options.most) throw tooMany(this.options.most);
     entry ??= newEntry({
       ...{ id, name, limits, agent, state: "stopped", runName: newId("s"), bootId: "" },
       ...{ pid: 0, startTime: 0, uid: this.homes.uid(id), lastStop: "", oomKills: 0 },

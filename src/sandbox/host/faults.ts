@@ -16,6 +16,15 @@ export function unknownSandbox(id: string): Fault {
   return new Fault({ code: "sandbox-unknown", message: `there is no sandbox ${id} on this host` });
 }
 
+/** One more is too many. */
+export function tooMany(most: number): Fault {
+  return new Fault({
+    code: "sandbox-too-many",
+    message: `this host has its ${most} sandboxes`,
+    hint: "destroy some that nobody needs (nemoclaw list), or raise sandbox.most in config.yaml and start anew",
+  });
+}
+
 /** Other uids can't get to a directory that sandboxes need. */
 export function unreachable(path: string, blocked: string): Fault {
   return new Fault({

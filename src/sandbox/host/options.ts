@@ -26,6 +26,8 @@ export interface DriverOptions {
   };
   /** Park into swap that is neither zram nor encrypted. */
   plainSwap?: boolean;
+  /** How many sandboxes there may be. Default: any number. */
+  most?: number;
   uidBase?: number;
   /** How often processes are looked at, and homes measured. Milliseconds. */
   watchMs?: number;

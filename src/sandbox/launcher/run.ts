@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { Fault } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
-import type { Layer } from "../driver.ts";
+import type { Layer, Limits } from "../driver.ts";
 import type { HostDriver } from "../host/driver.ts";
 import { makeDirectory, tryLock } from "../host/files.ts";
 import type { DriverOptions } from "../host/options.ts";
@@ -22,6 +22,8 @@ export interface LauncherOptions extends Omit<DriverOptions, "node" | "runtime" 
   driver?: "process" | "docker";
   /** User of each role's process; all ours when we aren't root. */
   roles: Record<LauncherRole, number>;
+  /** What one sandbox may be given at most. */
+  ceiling: Limits;
   project: {
     /** Directory of the Node package (`bin/node`). */
     node: string;
@@ -42,12 +44,15 @@ const OPENERS = {
 export interface RunningLauncher {
   /** What the self-test saw; whether that is enough is the caller's to judge (`judgeLayers`). */
   layers: Layer[];
+  /** Counts from now on, for sandboxes that are made or changed. */
+  setCeiling(ceiling: Limits): void;
   close(): Promise<void>;
 }
 
 /** Adopts, tests itself, listens. Throws a Fault that names what this host lacks. */
 export async function runLauncher(options: LauncherOptions): Promise<RunningLauncher> {
-  const { paths, logger, project, roles, ...rest } = options;
+  const { paths, logger, project, roles, ceiling: first, ...rest } = options;
+  let ceiling = first;
   const dir = dirname(paths.launcher.workerSocket);
   makeDirectory(dir, process.getuid?.() === 0 ? 0o711 : 0o700);
   const lock = tryLock(join(dir, "lock"));
@@ -62,10 +67,13 @@ export async function runLauncher(options: LauncherOptions): Promise<RunningLaun
     throw error;
   });
   const layers = () => [...tested, parking(driver)];
-  const server = new LauncherServer({ paths, logger, driver, layers, roles });
+  const server = new LauncherServer({ paths, logger, driver, layers, roles, ceiling: () => ceiling });
   await server.listen();
   return {
     layers: layers(),
+    setCeiling(next) {
+      ceiling = next;
+    },
     async close() {
       server.close();
       driver.close();

@@ -8,7 +8,8 @@ import { createServer, type Server, type Socket } from "node:net";
 import { describeError, Fault } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logging.ts";
 import type { Paths } from "../../lib/paths.ts";
-import type { Layer, SandboxDriver, SandboxId, SandboxInfo } from "../driver.ts";
+import type { Layer, Limits, SandboxDriver, SandboxId, SandboxInfo } from "../driver.ts";
+import { refuseAbove } from "./ceiling.ts";
 import { handOverSocket } from "./hand-over.ts";
 import { readLines } from "./lines.ts";
 import { ALLOWED, LauncherRequest, type LauncherRole } from "./protocol.ts";
@@ -24,6 +25,8 @@ export interface LauncherServerOptions {
   layers: () => Layer[];
   /** User of each role; sockets are given to them when we are root. */
   roles: Record<LauncherRole, number>;
+  /** What one sandbox may be given at most, as of now. */
+  ceiling: () => Limits;
 }
 
 /** Listens until {@link LauncherServer.close}. */
@@ -123,6 +126,7 @@ export class LauncherServer {
     const { driver, layers } = this.options;
     switch (request.op) {
       case "create":
+        refuseAbove(request.spec.limits, this.options.ceiling());
         return driver.create(request.spec);
       case "stop":
         return driver.stop(request.sandboxId, request.reason);

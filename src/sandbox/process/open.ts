@@ -42,6 +42,7 @@ export async function openProcessDriver(options: DriverOptions): Promise<HostDri
   };
   return HostDriver.open({
     ...{ paths, logger, homes, plainSwap: options.plainSwap ?? false },
+    most: options.most ?? Number.POSITIVE_INFINITY,
     cage: new ProcessCage(context, "missing" in found ? found.missing : ""),
     watchMs: options.watchMs ?? 500,
     diskMs: options.diskMs ?? 10_000,

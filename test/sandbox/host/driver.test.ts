@@ -19,6 +19,7 @@ after(() => rmSync(home, { recursive: true, force: true }));
 test("a sandbox whose making failed once is recorded and told of when it is made", async () => {
   const work = { measure: async () => ({ diskBytes: 0, inodes: 0 }), empty: async () => {} };
   const driver = await HostDriver.open({
+    most: 2,
     ...{ paths, logger: silent, plainSwap: false, watchMs: 60_000, diskMs: 60_000 },
     cage: { kind: "process", adopt: async () => new Map(), close() {} } as unknown as Cage,
     homes: new Homes({ paths, logger: silent, work, owners: undefined, uidBase: undefined }),

@@ -89,6 +89,34 @@ describe("launcher", () => {
     assert.equal(await code(operatorSocket, { op: "start", sandboxId: id }), "sandbox-unknown");
   });
 
+  test("nobody gets a sandbox above root's ceiling, nor more of them than there may be", async () => {
+    const ceiling = specOf("q").limits;
+    const small = new Host(RUN_AS[0] ?? "user", { ceiling: { ...ceiling, cpus: 1 }, most: 2 });
+    try {
+      await small.start();
+      const worker = new LauncherClient({ socket: small.paths.launcher.workerSocket });
+      const code = (error: unknown) => (error as { code: string }).code;
+      const above = (limit: string) => (error: Error) =>
+        code(error) === "sandbox-above-ceiling" && error.message.startsWith(`${limit}: `);
+      for (const limit of ["memoryBytes", "pids", "diskBytes", "inodes"] as const) {
+        const asked = { cpus: 1, [limit]: ceiling[limit] + 1 };
+        await assert.rejects(worker.create(specOf("q", asked)), above(limit));
+      }
+      for (const cpus of [0, 1.5]) await assert.rejects(worker.create(specOf("q", { cpus })), above("cpus"));
+      // At once: none slips through while another is made.
+      const made = await Promise.allSettled(
+        ["q", "r", "s", "t"].map((x) => worker.create(specOf(x, { cpus: 1 }))),
+      );
+      const refused = made.flatMap((one) => (one.status === "rejected" ? [code(one.reason)] : []));
+      assert.deepEqual(refused, ["sandbox-too-many", "sandbox-too-many"]);
+      await worker.create(specOf("q", { cpus: 1 }));
+      worker.close();
+      for (const letter of ["q", "r"]) await small.client.destroy(specOf(letter).id);
+    } finally {
+      await small.remove();
+    }
+  });
+
   test("a second launcher on one home is refused", async () => {
     await assert.rejects(host.startAnother(), /launcher-running/);
   });

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import pino from "pino";
 import { principalOf } from "../../../src/lib/ids.ts";
 import { type Paths, pathsOf } from "../../../src/lib/paths.ts";
-import { LauncherClient } from "../../../src/sandbox/index.ts";
+import { LauncherClient, Limits } from "../../../src/sandbox/index.ts";
 import { LauncherServer } from "../../../src/sandbox/launcher/server.ts";
 import type { AcceptResult, AnswerRecord, DraftMessage, Store } from "../../../src/store/index.ts";
 import { type RunningWorker, runWorker, WorkerConfig } from "../../../src/worker/index.ts";
@@ -72,6 +72,7 @@ export class Harness {
       driver: this.driver,
       layers: () => [],
       roles,
+      ceiling: () => Limits.parse({}),
     });
   }
 
