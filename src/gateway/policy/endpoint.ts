@@ -137,7 +137,11 @@ function protocolOf(endpoint: Endpoint, problem: Problem): Protocol {
 function matchesOf(endpoint: Endpoint, protocol: Protocol, problem: Problem): HttpMatch[] {
   const { access, rules, deny_rules: denials } = endpoint;
   if (protocol === "l4") {
-    // `access: full` says what an L4 rule does anyhow; every other restriction needs the requests to be seen.
+    // `access: full` and rules that allow everything say what an L4 rule does anyhow (NemoClaw's first default policy has
+    // both); every other restriction needs the requests to be seen.
+    if (rules?.some(({ allow }) => allow.method === "*" && /^\/?\*\*$/.test(allow.path) && !allow.query)) {
+      if (!denials && endpoint.path === undefined && access === undefined) return [];
+    }
     if (rules || denials || endpoint.path !== undefined || (access !== undefined && access !== "full")) {
       const key = rules ? "rules" : denials ? "deny_rules" : endpoint.path !== undefined ? "path" : "access";
       problem(key, `\`${key}\` judges requests and needs \`protocol: rest\` or \`websocket\``);
@@ -165,7 +169,8 @@ function matchesOf(endpoint: Endpoint, protocol: Protocol, problem: Problem): Ht
 
 function httpMatch(written: NonNullable<Endpoint["deny_rules"]>[number]): HttpMatch {
   const query = Object.entries(written.query ?? {}).map(
-    ([key, value]) => [key, typeof value === "string" ? [value] : value.any] as const,
+    ([key, value]) =>
+      [key, typeof value === "string" ? [value] : "any" in value ? value.any : [value.glob]] as const,
   );
   return {
     method: written.method,

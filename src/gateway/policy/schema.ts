@@ -38,8 +38,8 @@ const method = z
 
 const query = z.record(
   z.string().min(1).max(256),
-  z.union([glob, z.strictObject({ any: z.array(glob).min(1).max(64) })], {
-    error: "expected a glob or {any: [globs]}",
+  z.union([glob, z.strictObject({ glob }), z.strictObject({ any: z.array(glob).min(1).max(64) })], {
+    error: "expected a glob, {glob: one} or {any: [globs]}",
   }),
 );
 

@@ -82,6 +82,15 @@ network_policies:
     assert.deepEqual(model("version: 1").rules, []);
     assert.deepEqual(model("version: 1\nnetwork_policies: {}").rules, []);
   });
+  it("takes rules that allow everything for a whole connection, as NemoClaw's own files have them", () => {
+    const { rules } = model(endpoint('rules: [{ allow: { method: "*", path: "/**" } }]'));
+    assert.deepEqual([rules[0]?.protocol, rules[0]?.allow], ["l4", []]);
+  });
+  it("reads all three ways to write a query's matcher", () => {
+    const query = 'query: { a: "x*", b: { glob: "y*" }, c: { any: [p, "q*"] } }';
+    const { rules } = model(endpoint(`protocol: rest\nrules: [{ allow: { method: GET, ${query} } }]`));
+    assert.deepEqual(rules[0]?.allow[0]?.query, { a: ["x*"], b: ["y*"], c: ["p", "q*"] });
+  });
   it("warns where OpenShell would only audit", () => {
     assert.match(
       warnings(endpoint("protocol: rest\naccess: read-only")),
@@ -156,6 +165,16 @@ const REFUSED: [name: string, text: string, message: RegExp][] = [
   ],
   ["port and ports", endpoint("ports: [80]"), /not both/],
   ["port 0", endpoint("").replace("443", "0"), /policy\.yaml:6:15: /],
+  [
+    "a query in the rule without protocol",
+    endpoint('rules: [{ allow: { method: "*", path: "/**", query: { a: b } } }]'),
+    /`rules` judges requests and needs/,
+  ],
+  [
+    "everything but what is denied, without protocol",
+    endpoint('rules: [{ allow: { method: "*", path: "/**" } }]\ndeny_rules: [{ method: POST }]'),
+    /judges requests and needs/,
+  ],
   [
     "rules without protocol",
     endpoint("rules: [{ allow: { method: GET } }]"),
