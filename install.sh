@@ -242,7 +242,11 @@ main() {
       -y | --yes) assume_yes=yes ;;
       --uninstall) uninstalling=yes ;;
       -h | --help) usage && exit 0 ;;
-      *) die "unknown option $1" "./install.sh --help" ;;
+      *)
+        say "[ERROR] unknown option $1"
+        say "        → ./install.sh --help"
+        exit 2
+        ;;
     esac
     shift
   done

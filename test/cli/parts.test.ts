@@ -17,6 +17,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { nameShown } from "../../src/cli/access/name.ts";
 import { growth } from "../../src/cli/chat/draft.ts";
 import { unreadable } from "../../src/cli/io.ts";
 import { hasColor } from "../../src/cli/pretty.ts";
@@ -236,5 +237,13 @@ describe("a file that was named and can't be read", () => {
     assert.equal(why(temp).message, `${temp} is a folder, not a file`);
     assert.equal(why(temp).code, "usage");
     assert.equal(unreadable("x", new Error("odd")).message, "can't read x: odd");
+  });
+});
+
+describe("names of people", () => {
+  it("stand there in their own script, and steer no terminal", () => {
+    assert.equal(nameShown("Иван 李"), "“Иван 李”");
+    assert.equal(nameShown("a\u001b[2Jb\u202e"), "“a\\u{1b}[2Jb\\u{202e}”");
+    assert.equal(nameShown(""), "(no name)");
   });
 });

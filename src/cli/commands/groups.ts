@@ -2,7 +2,7 @@
 import { Command, Option } from "commander";
 import type { Group } from "../../store/index.ts";
 import { askAccess } from "../access/ask.ts";
-import { printable } from "../approvals/lines.ts";
+import { nameShown } from "../access/name.ts";
 import type { HomeOption } from "../policy/target.ts";
 
 type Listed = Group & { sandbox: string };
@@ -41,7 +41,7 @@ Examples:
 function groupLine({ place, name, kind, state, approvers, respond, members }: Group, sandbox = ""): string {
   const who = approvers.length === 0 ? "nobody decides" : `decided by ${approvers.join(", ")}`;
   const parts = [
-    ...[place, `“${printable(name, 40)}”`, kind === "guild" ? `guild, ${state}` : state, who],
+    ...[place, nameShown(name), kind === "guild" ? `guild, ${state}` : state, who],
     ...[`answers ${respond === "all" ? "everything" : "when addressed"}`],
     ...[members === "known" ? "only people who are let in" : "every member", sandbox],
   ];

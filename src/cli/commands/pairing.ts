@@ -3,7 +3,8 @@ import { Command } from "commander";
 import type { ListedPerson } from "../../access/index.ts";
 import type { Person } from "../../store/index.ts";
 import { askAccess, codeOrWho } from "../access/ask.ts";
-import { printable, span } from "../approvals/lines.ts";
+import { nameShown } from "../access/name.ts";
+import { span } from "../approvals/lines.ts";
 import type { HomeOption } from "../policy/target.ts";
 
 interface Options extends HomeOption {
@@ -44,7 +45,7 @@ function listCommand(): Command {
       if (options.json) return console.log(JSON.stringify({ requests: answer.requests }));
       if (answer.requests.length === 0) return console.log("Nobody waits to be let in.");
       for (const { identity, name, since } of answer.requests)
-        console.log(`${identity}  calls itself “${printable(name, 40)}”  ${span(answer.now - since)} ago`);
+        console.log(`${identity}  calls itself ${nameShown(name)}  ${span(answer.now - since)} ago`);
     });
 }
 
@@ -57,7 +58,7 @@ function approveCommand(): Command {
     .action(async (code: string, options: Options) => {
       const user = await askAccess<ListedPerson>(options, "pairing.approve", codeOrWho(code));
       if (options.json) return console.log(JSON.stringify({ user }));
-      console.log(`✓ Let in: ${user.identity} (“${printable(user.name, 40)}”), sandbox ${user.sandbox}`);
+      console.log(`✓ Let in: ${user.identity} (${nameShown(user.name)}), sandbox ${user.sandbox}`);
     });
 }
 
@@ -70,6 +71,6 @@ function rejectCommand(): Command {
     .action(async (code: string, options: Options) => {
       const user = await askAccess<Person>(options, "pairing.reject", codeOrWho(code));
       if (options.json) return console.log(JSON.stringify({ user }));
-      console.log(`✓ Not let in: ${user.identity} (“${printable(user.name, 40)}”)`);
+      console.log(`✓ Not let in: ${user.identity} (${nameShown(user.name)})`);
     });
 }

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { ListedPerson } from "../../access/index.ts";
 import { Fault } from "../../lib/errors.ts";
 import { askAccess, claimLines, freshClaimCode } from "../access/ask.ts";
-import { printable } from "../approvals/lines.ts";
+import { nameShown } from "../access/name.ts";
 import type { HomeOption } from "../policy/target.ts";
 
 interface Options extends HomeOption {
@@ -43,7 +43,7 @@ Examples:
 /** One person as a line. */
 function personLine({ identity, name, state, roles, sandbox, linked }: ListedPerson): string {
   const what = [state, ...roles].join(", ");
-  return `${identity}  “${printable(name, 40)}”  ${what}  ${sandbox}${linked ? " (linked)" : ""}`;
+  return `${identity}  ${nameShown(name)}  ${what}  ${sandbox}${linked ? " (linked)" : ""}`;
 }
 
 function listCommand(): Command {
