@@ -3,6 +3,8 @@
  * real proxy.
  */
 import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readVectors, runVector } from "./vectors.ts";
@@ -18,6 +20,20 @@ describe("egress vectors", () => {
       assert.deepEqual(wrong, [], JSON.stringify(got));
     });
   }
+});
+
+it("every scenario is a test that carries its id", () => {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const tests = globSync("**/*.test.ts", { cwd: root }).map((file) => readFileSync(join(root, file), "utf8"));
+  const text = readFileSync(new URL("vectors/egress-scenarios.json", import.meta.url), "utf8");
+  const ids = [...text.matchAll(/"id": *"([^"]+)"/g)].map(([, id = ""]) => id);
+  assert.ok(ids.length > 30, String(ids.length));
+  // As a name begins: in it(), test(), describe(), or in a table of cases.
+  const named = (id: string) => tests.some((source) => new RegExp(`["\`]${id}: `).test(source));
+  assert.deepEqual(
+    ids.filter((id) => !named(id)),
+    [],
+  );
 });
 
 describe("the runner", () => {
