@@ -72,7 +72,8 @@ export class ByteReader {
     if (this.stream.destroyed) return;
     // Neither flowing (bytes would be lost until somebody listens) nor paused (nobody would know to resume).
     (this.stream as { readableFlowing: boolean | null }).readableFlowing = null;
-    if (rest) this.stream.unshift(rest);
+    // A stream that has ended takes nothing back, and would break: its writing side may still be needed.
+    if (rest && !this.stream.readableEnded) this.stream.unshift(rest);
   }
 
   /** Gives `sink` what is held, and everything that comes. `end` is called once, also for an end that has been. */

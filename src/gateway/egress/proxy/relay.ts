@@ -76,7 +76,7 @@ class Relay implements Sink {
 
   /** The client said its last, or is gone. */
   end(): void {
-    if (!this.client.destroyed) endWriting(this.upstream);
+    if (!this.client.destroyed || this.client.readableEnded) endWriting(this.upstream);
   }
 
   private holdClient(): void {
@@ -95,11 +95,15 @@ class Relay implements Sink {
 
   /** Counting what has moved now and then costs less than touching a clock with each piece. */
   private look(): void {
-    const moved = this.client.bytesRead + this.client.bytesWritten - this.client.writableLength;
+    const { client, upstream } = this;
+    const waiting = client.writableLength + upstream.writableLength;
+    const moved = client.bytesRead + client.bytesWritten - waiting;
     this.quiet = moved === this.moved ? this.quiet + 1 : 0;
     this.moved = moved;
-    if (this.quiet >= LOOKS) this.client.destroy();
-    else this.clock.set(this.lookMs);
+    if (this.quiet >= LOOKS) {
+      client.destroy();
+      upstream.destroy(); // The client may be gone already, and this still be waiting to be written out.
+    } else this.clock.set(this.lookMs);
   }
 
   /**
@@ -129,8 +133,11 @@ function free(bytes: Buffer): void {
     buffer.transfer(0);
 }
 
-/** Passes an end on. Where the other way has ended too and all is written, closing says the same with one call less. */
+/**
+ * Passes an end on. Where the other way has ended too and all is written, closing says the same with one call less; not
+ * within TLS, which has an end of its own to say.
+ */
 function endWriting(to: Socket): void {
-  if (to.readableEnded && to.writableLength === 0) to.destroy();
+  if (to.readableEnded && to.writableLength === 0 && !(to instanceof TLSSocket)) to.destroy();
   else to.end();
 }

@@ -26,7 +26,11 @@ export async function openTunnel(
   const { gatekeeper, limits, open } = shared;
   const freeSlot = open.slot(limits.tunnels);
   if (!freeSlot) return end(reply("too_many_connections"));
-  gone.addEventListener("abort", freeSlot);
+  // The two sockets are joined: their end is the relay's business.
+  let blind = false;
+  gone.addEventListener("abort", () => {
+    if (!blind) freeSlot();
+  });
   const refuse = (answer: Reply) => {
     freeSlot();
     end(answer);
@@ -58,7 +62,6 @@ export async function openTunnel(
   if (!dialled.ok) return refuse(dialled.reply);
   const upstream = dialled.socket;
 
-  let blind = false;
   let settled = decision.layer === "standing" || decision.layer === "session";
   const entry: Open = {
     place: -1,
@@ -78,15 +81,22 @@ export async function openTunnel(
   open.add(entry);
   const expire = entry.close;
   until?.addEventListener("abort", expire, { once: true });
-  upstream.on("close", () => {
+  const closed = () =>
     gatekeeper.closed(admitted, upstream.bytesWritten, upstream.bytesRead, performance.now() - started);
-  });
-  // The client's end is the tunnel's: requests inside it may outlive the first upstream connection.
-  gone.addEventListener("abort", () => {
+  if (upstream.closed) closed();
+  else upstream.on("close", closed);
+  const over = () => {
+    freeSlot();
     open.remove(entry);
     until?.removeEventListener("abort", expire);
     upstream.destroy();
+  };
+  // The client's end is the tunnel's: requests inside it may outlive the first upstream connection.
+  gone.addEventListener("abort", () => {
+    if (!blind) over();
   });
+  // It may have gone while the row was written: then nobody is called any more.
+  if (gone.aborted) return over();
   if (socket.destroyed || until?.aborted) return expire();
 
   socket.write(ESTABLISHED);
@@ -114,5 +124,5 @@ export async function openTunnel(
     }
   }
   blind = true;
-  relay(client, upstream, limits.idleMs);
+  relay(client, upstream, limits.idleMs, over);
 }
