@@ -27,6 +27,7 @@ import {
   wordsOf,
 } from "../core/index.ts";
 import { DiscordApi } from "./api.ts";
+import { Bursts } from "./bursts.ts";
 import { Channels, type Done } from "./channels.ts";
 import { registerCommands } from "./commands.ts";
 import { bridgeIdOf, type Inbound, type Interaction, readMessage, type Self } from "./inbound.ts";
@@ -134,6 +135,7 @@ class Bridge {
   private problem: Fault | undefined;
   private readonly heard = Promise.withResolvers<void>();
   private readonly closing = new AbortController();
+  private readonly bursts = new Bursts();
 
   constructor(options: DiscordOptions) {
     this.options = options;
@@ -183,7 +185,8 @@ class Bridge {
       (wrote) => logger.info({ wrote }, "slash commands are registered"),
       (error: unknown) => logger.warn({ code: codeOf(error) }, "slash commands not registered"),
     );
-    if (this.shards.held.length > 0) await Promise.race([this.heard.promise, this.refusal()]);
+    if (this.shards.held.length > 0)
+      await Promise.race([this.heard.promise, this.refused.promise.then((fault) => Promise.reject(fault))]);
     logger.info(
       { bot: this.parts.name, shards: this.shards.held, delivers: core.lease.held },
       "discord bridge ready",
@@ -313,17 +316,14 @@ class Bridge {
     this.refused.resolve(fault);
   }
 
-  private async refusal(): Promise<never> {
-    throw await this.refused.promise;
-  }
-
   private async message(payload: unknown, guild: string): Promise<Done> {
     const { core } = this.parts!;
     const { logger } = this.options;
     const inbound = this.read(payload, guild);
     if (inbound.kind === "ignore") return "ignored";
     try {
-      const outcome = await this.command(inbound.message);
+      const { message } = inbound;
+      const outcome = await this.command({ ...message, ...this.bursts.judge(message) });
       if (outcome.kind === "ignored") return "ignored";
       return outcome.kind === "accepted" ? "stored" : "answered";
     } catch (error) {
