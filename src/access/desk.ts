@@ -72,7 +72,7 @@ export class AccessDesk {
       // Where a button was pressed is looked up first: a decision itself reads nothing.
       const own = wish.kind !== "press" || (await this.#isOwnMessage(wish));
       const { kind, params = {} } = own
-        ? await this.decide((draft) => outcomeOf(draft, wish))
+        ? await this.decide((draft) => handle(draft, wish))
         : { kind: "misplaced" };
       const { by, bridge } = wish;
       this.#deps.logger.info({ by, bridge, wish: wish.kind, outcome: kind }, "access");
@@ -130,6 +130,17 @@ export class AccessDesk {
     const posted = await this.#deps.store.noteMessage(bridge, ref);
     return posted?.conversation === conversation && posted.message === message;
   }
+}
+
+/** Once only: a crash between the decision and the wish's removal brings it again, and a code would be spent by then. */
+function handle(draft: Draft, wish: Wish): Outcome {
+  const { wishId, bridge } = wish;
+  const [platform = bridge] = bridge.split(".");
+  const done = draft.handled.get(platform);
+  if (done?.wishId === wishId) return done;
+  const { kind, params = {} } = outcomeOf(draft, wish);
+  if (draft.changes().length > 0) draft.handled.set(platform, { v: 1, wishId, kind, params });
+  return { kind, params };
 }
 
 function outcomeOf(draft: Draft, wish: Wish): Outcome {

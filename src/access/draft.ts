@@ -10,6 +10,7 @@ import type {
   ChatAddress,
   CodeRecord,
   Group,
+  HandledWish,
   LinkRequest,
   OutgoingNote,
   Person,
@@ -72,6 +73,7 @@ export class Draft {
   readonly tries: DraftTable<Tries>;
   readonly shut: DraftTable<number>;
   readonly outgoing: DraftTable<OutgoingNote>;
+  readonly handled: DraftTable<HandledWish>;
   /** Sandboxes that should have a name, and after whom. */
   readonly named: { principal: string; after: string }[] = [];
 
@@ -87,12 +89,13 @@ export class Draft {
     this.tries = new DraftTable(book.tries);
     this.shut = new DraftTable(book.shut);
     this.outgoing = new DraftTable(book.outgoing);
+    this.handled = new DraftTable(book.handled);
   }
 
   /** Everything to be written. */
   changes(): AccessChange[] {
-    const { people, groups, principals, links, chats, codes, tries, shut, outgoing } = this;
-    const tables = { people, groups, principals, links, chats, codes, tries, shut, outgoing };
+    const { people, groups, principals, links, chats, codes, tries, shut, outgoing, handled } = this;
+    const tables = { people, groups, principals, links, chats, codes, tries, shut, outgoing, handled };
     return Object.entries(tables).flatMap(([name, table]) => table.changes(name as AccessTable));
   }
 

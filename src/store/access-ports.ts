@@ -7,6 +7,7 @@ import type {
   ChatAddress,
   CodeRecord,
   Group,
+  HandledWish,
   Identity,
   LinkRequest,
   NoteMessage,
@@ -36,6 +37,8 @@ export interface AccessBook {
   shut: ReadonlyMap<string, number>;
   /** Notes that aren't their bridge's yet. */
   outgoing: ReadonlyMap<string, OutgoingNote>;
+  /** By platform. */
+  handled: ReadonlyMap<string, HandledWish>;
 }
 
 /** Tables of the book that are maps of records. */

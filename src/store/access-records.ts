@@ -164,6 +164,10 @@ export const WishOutcome = z.looseObject({
 });
 export type WishOutcome = z.infer<typeof WishOutcome>;
 
+/** The last wish of a platform that changed anything, written with the change: taken again after a crash, it is known. */
+export const HandledWish = WishOutcome.extend({ v: z.number() });
+export type HandledWish = z.infer<typeof HandledWish>;
+
 /** Something that the access component says in a chat: a bridge shows it, at least once. */
 export const AccessNote = z.object({
   v: z.number(),

@@ -16,6 +16,7 @@ import {
   ChatAddress,
   CodeRecord,
   Group,
+  HandledWish,
   LinkRequest,
   NoteMessage,
   OutgoingNote,
@@ -49,6 +50,7 @@ const TABLES: Record<AccessTable, [number, string, z.ZodType]> = {
   codes: [2, "code:", CodeRecord],
   tries: [2, "tries:", Tries],
   outgoing: [2, "note:", OutgoingNote],
+  handled: [2, "handled:", HandledWish],
   shut: [3, "", z.number()],
 };
 
@@ -95,6 +97,7 @@ export function accessBook(connection: Connection): AccessStorePort {
         codes: tableOf("codes", codes),
         tries: tableOf("tries", codes),
         outgoing: tableOf("outgoing", codes),
+        handled: tableOf("handled", codes),
         shut: tableOf("shut", shut),
       } satisfies AccessBook;
     },

@@ -13,7 +13,7 @@ export class TestBook {
   book: AccessBook = {
     ...{ rev: 0, now: 1_000_000 },
     ...{ people: new Map(), groups: new Map(), principals: new Map(), links: new Map(), chats: new Map() },
-    ...{ codes: new Map(), tries: new Map(), shut: new Map(), outgoing: new Map() },
+    ...{ codes: new Map(), tries: new Map(), shut: new Map(), outgoing: new Map(), handled: new Map() },
   };
   /** Everything that was said, oldest first. */
   notes: OutgoingNote[] = [];

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AccessDesk } from "../../src/access/desk.ts";
 import { claim, newClaim } from "../../src/access/pairing.ts";
+import { letIn } from "../../src/access/people.ts";
 import type { NewWish } from "../../src/store/index.ts";
 import { from, hash, wish } from "../access/book.ts";
 import { silent, startTestRedis } from "../helpers/redis.ts";
@@ -34,6 +35,39 @@ test("what a decision says is said by the next life when this one dies right aft
   } finally {
     await access.close();
     await telegram.close();
+    await redis.stop();
+  }
+});
+
+test("a wish that is taken again after a crash is answered as it was, and changes nothing more", async () => {
+  const redis = await startTestRedis();
+  const access = redis.store("access");
+  try {
+    const { accessBook } = access;
+    const life = () => new AccessDesk({ store: accessBook, profiles: access.profiles, logger: silent });
+    const [code, link] = [hash("claim", "aaaa-aaaa-aaaa-aaaa"), hash("link", "bbbb-bbbb")];
+    await life().decide((draft) => newClaim(draft, code));
+    await life().decide((draft) =>
+      letIn(draft, "discord:5", { source: "operator", by: "operator", name: "Ann" }),
+    );
+    const wishes = [
+      [wish("claim", { ...from("telegram:1"), code }), "claimed"],
+      [wish("link", { ...from("telegram:1"), code: link }), "link-begun"],
+      [wish("join", { ...from("discord:5"), code: link }), "link-asked"],
+    ] as const;
+    for (const [each, outcome] of wishes) {
+      assert.equal((await life().wish(each)).kind, outcome);
+      const { rev } = await accessBook.load();
+      const again = await life().wish(each);
+      assert.deepEqual([again.wishId, again.kind], [each.wishId, outcome]);
+      assert.equal((await accessBook.load()).rev, rev);
+    }
+    const spent = wish("claim", { ...from("telegram:1"), code });
+    assert.equal((await life().wish(spent)).kind, "wrong-code", "another wish with the same code");
+    assert.equal((await life().wish(spent)).kind, "wrong-code");
+    assert.equal((await accessBook.load()).tries.get("telegram:1")?.wrong, 1, "counted once");
+  } finally {
+    await access.close();
     await redis.stop();
   }
 });
