@@ -4,10 +4,12 @@
  * was never taken, and is refused here. Host users are this machine's own.
  */
 import {
-  chownSync,
   createWriteStream,
   existsSync,
+  fchownSync,
+  lchownSync,
   mkdirSync,
+  openSync,
   renameSync,
   rmSync,
   statSync,
@@ -161,8 +163,9 @@ async function writeHomeFile(file: string, { content }: ArchiveEntry): Promise<v
 
 async function writeInto(dir: string, name: string, ids: Ids, { content }: ArchiveEntry): Promise<void> {
   const root = process.getuid?.() === 0;
-  if (mkdirSync(dir, { recursive: true, mode: 0o700 }) && root) chownSync(dir, ids.uid, ids.gid);
-  const file = join(dir, name);
-  await pipeline(content, createWriteStream(file, { flags: "wx", mode: 0o600 }));
-  if (root) chownSync(file, ids.uid, ids.gid);
+  // Never by a name once it is made: the directory's owner could have put a link there.
+  if (mkdirSync(dir, { recursive: true, mode: 0o700 }) && root) lchownSync(dir, ids.uid, ids.gid);
+  const fd = openSync(join(dir, name), "wx", 0o600);
+  if (root) fchownSync(fd, ids.uid, ids.gid);
+  await pipeline(content, createWriteStream("", { fd }));
 }

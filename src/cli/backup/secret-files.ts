@@ -1,5 +1,5 @@
 /** Secrets as they lie below `secrets/`, as far as they make sense on another machine. */
-import { chownSync, closeSync, constants, mkdirSync, openSync, readdirSync } from "node:fs";
+import { closeSync, constants, lchownSync, mkdirSync, openSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Paths } from "../../lib/paths.ts";
 import { readPlain } from "../../lib/plain-file.ts";
@@ -59,7 +59,7 @@ export function writeSecretFiles(secrets: SecretFiles, paths: Paths, users: User
     const file = join(paths.secrets(owner), ...rest);
     const folder = dirname(file);
     if (mkdirSync(folder, { recursive: true, mode: 0o700 }) && process.getuid?.() === 0)
-      chownSync(folder, ids.uid, ids.gid);
+      lchownSync(folder, ids.uid, ids.gid);
     writeSecret(file, bytes, ids);
   }
 }

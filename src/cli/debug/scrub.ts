@@ -2,10 +2,11 @@
  * Nothing that leaves in a debug archive may hold a secret: every secret of this home by its very value, then whatever
  * looks like one (lib/redact.ts). What can't be read can't be looked for: then nothing is written.
  */
-import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Fault } from "../../lib/errors.ts";
 import type { Paths } from "../../lib/paths.ts";
+import { readPlain } from "../../lib/plain-file.ts";
 import { redact } from "../../lib/redact.ts";
 
 /** Shorter values would take innocent words with them; no secret is that short. */
@@ -48,7 +49,7 @@ function filesBelow(base: string): [string, string][] {
       const stat = lstatSync(join(base, path));
       if (stat.isDirectory()) walk(path);
       else if (stat.isFile() && stat.size <= MAX_FILE)
-        found.push([path, readFileSync(join(base, path), "utf8")]);
+        found.push([path, readPlain(join(base, path), MAX_FILE).toString("utf8")]);
     }
   };
   try {
