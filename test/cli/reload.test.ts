@@ -12,6 +12,7 @@ import { onboardedProfiles } from "../../src/cli/supervisor/profiles.ts";
 import { EFFECTS, planReload } from "../../src/cli/supervisor/reload.ts";
 import { OPERATOR_PRINCIPAL } from "../../src/lib/ids.ts";
 import { pathsOf } from "../../src/lib/paths.ts";
+import { LauncherClient } from "../../src/sandbox/index.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -196,5 +197,31 @@ describe("nemoclaw reload", () => {
     assert.equal((await service.sandboxes())[0]?.pid, agent?.pid);
     const answer = await service.ask("What is 20+22?");
     assert.match(answer.markdown, /42/);
+  });
+
+  it("raises the launcher's ceiling with the worker's limits, and lowers it", async () => {
+    const launcher = new LauncherClient({ socket: service.paths.launcher.workerSocket });
+    const [one] = await service.sandboxes();
+    assert.ok(one);
+    const { id, name, limits, agent } = one;
+    const ask = (pids: number) =>
+      launcher.create({ id, name, agent, limits: { ...limits, pids } }).then(
+        (info) => info.limits.pids,
+        (error: { code?: string }) => error.code,
+      );
+    assert.equal(await ask(limits.pids + 1), "sandbox-above-ceiling");
+    const { profile, ...rest } = readConfig(service.paths, { env: {} }).config.worker as {
+      profile: { limits: object };
+    };
+    config((now) => {
+      now["worker"] = {
+        ...rest,
+        profile: { ...profile, limits: { ...profile.limits, pids: limits.pids + 1 } },
+      };
+    });
+    assert.equal(run("reload").code, 0);
+    assert.equal(await ask(limits.pids + 1), limits.pids + 1);
+    assert.equal(await ask(limits.pids + 2), "sandbox-above-ceiling");
+    launcher.close();
   });
 });
