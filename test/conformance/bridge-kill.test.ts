@@ -10,6 +10,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type TinyWorker, tinyWorker } from "../bridges/tiny-worker.ts";
 import { startTestRedis, type TestRedis } from "../helpers/redis.ts";
+import { seeded } from "../helpers/seeded.ts";
 import { discordPlatform } from "./bridge/discord.ts";
 import type { ProcessSettings } from "./bridge/process.ts";
 import { LONG_LINES, script } from "./bridge/script.ts";
@@ -33,15 +34,9 @@ interface Point {
   text: "plain" | "stream" | "long";
 }
 
-/** Points by a seeded generator (mulberry32): the same ones in each run. */
+/** Points by a seeded generator: the same ones in each run. */
 function draw(count: number, seed: number): Point[] {
-  let state = seed;
-  const random = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
+  const random = seeded(seed);
   const one = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   return Array.from({ length: count }, (_, i): Point => {
     // Half of them in the middle of streaming, whenever that is.

@@ -38,7 +38,8 @@ export async function turnAnchor(
   if (outcome.kind === "ok") {
     failpoint("outbox.anchor-sent");
     await deps.store.setAnchor(at.conversation, at.turnId, "sent", outcome.value);
-  } else if (outcome.kind !== "unknown") {
+  } else if (outcome.kind !== "unknown" && !isUnknown(known)) {
+    // What an earlier attempt left is still unknown.
     await deps.store.setAnchor(at.conversation, at.turnId, "sending", NOT_POSTED);
   }
   return outcome;

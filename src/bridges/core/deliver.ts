@@ -186,7 +186,7 @@ class PartDelivery {
   }
 
   async run(tainted: boolean): Promise<Delivered> {
-    if (this.part.state === "queued" && !tainted) await this.adoptPreview();
+    if (this.part.state === "queued") await this.adoptPreview(tainted);
     for (;;) {
       if (this.part.state === "sent" || this.part.state === "refused" || this.part.state === "unknown") {
         return { kind: "done" };
@@ -203,9 +203,11 @@ class PartDelivery {
   }
 
   /** The first part goes into the message that streamed the turn, if there is one. */
-  private async adoptPreview(): Promise<void> {
+  private async adoptPreview(tainted: boolean): Promise<void> {
     if (this.index !== 0 || this.answer.turnId === "" || this.part.attempt > 0) return;
     const preview = await this.deps.store.anchor(this.answer.conversation, this.answer.turnId);
+    // What may still arrive is an edit, of a message whose id is known; a post that may arrive overwrites nothing.
+    if (tainted && preview.state === "sent") return;
     // Perhaps it is there: a platform that can find it by its key gives its id, others post the one that is needed anyway.
     const found = isUnknown(preview) ? await turnAnchor(this.deps, this.answer) : undefined;
     const id = preview.state === "sent" ? preview.id : found?.kind === "ok" ? found.value : "";
