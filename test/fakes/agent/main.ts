@@ -8,10 +8,14 @@ import { createHash, createPublicKey, randomUUID, verify } from "node:crypto";
 import { appendFileSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Message, ModelConfig } from "./model.ts";
 import { runTurn } from "./run.ts";
 import { brokenRuns, loadSession, markEnded, markRunning, saveSession } from "./sessions.ts";
 import { accept, type Peer } from "./websocket.ts";
+
+/** A resumed run asks its model first: OpenClaw's takes a second at least until a tool of it runs again. */
+const RESUMED_AFTER_MS = 1_000;
 
 interface Config {
   gateway: { port: number; auth: { token: string } };
@@ -101,7 +105,7 @@ function gateway(): void {
   server.listen(config.gateway.port, "127.0.0.1");
   for (const { key, text } of brokenRuns()) {
     resumed.add(key);
-    startRun(`resumed-${key}`, key, text);
+    startRun(`resumed-${key}`, key, text, RESUMED_AFTER_MS);
     void runs.get(`resumed-${key}`)?.ended.then(() => resumed.delete(key));
   }
   process.on("SIGTERM", () => process.exit(0));
@@ -165,7 +169,7 @@ function gateway(): void {
     tellAll({ runId, sessionKey, state: "final", message: { content: [] } });
   }
 
-  function startRun(runId: string, sessionKey: string, text: string): void {
+  function startRun(runId: string, sessionKey: string, text: string, afterMs = 0): void {
     const history = sessions.get(sessionKey) ?? loadSession(sessionKey);
     sessions.set(sessionKey, history);
     const abort = new AbortController();
@@ -181,14 +185,10 @@ function gateway(): void {
         tellTaken(one.runId, sessionKey);
         return one.text;
       });
-    const ended = runTurn(
-      { ...model, model: chosen.get(sessionKey) ?? model.model },
-      history,
-      text,
-      emit,
-      abort.signal,
-      steered,
-    ).then(
+    const named = { ...model, model: chosen.get(sessionKey) ?? model.model };
+    const begun = afterMs > 0 ? sleep(afterMs, undefined, { signal: abort.signal }) : Promise.resolve();
+    const work = () => runTurn(named, history, text, emit, abort.signal, steered);
+    const ended = begun.then(work).then(
       ({ text: content }) => {
         saveSession(sessionKey, history);
         tell("chat", {
