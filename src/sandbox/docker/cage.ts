@@ -21,6 +21,7 @@ import { DOCKER_ETC, LABEL, sandboxContainer } from "./container.ts";
 import type { Daemon, Engine } from "./daemon.ts";
 import { OomCounter } from "./events.ts";
 import { statusOf, unsuitableDaemon } from "./faults.ts";
+import { listGroup } from "./group.ts";
 import { GroupKills } from "./podman.ts";
 import { readUsage } from "./usage.ts";
 
@@ -167,8 +168,8 @@ export class DockerCage implements Cage {
   }
 
   /** PID 1's tree is all there is: whatever is orphaned inside becomes a child of PID 1. */
-  processes(): undefined {
-    return undefined;
+  processes({ pid }: SandboxInfo): number[] | undefined {
+    return listGroup(pid);
   }
 
   /** Swap is opened only while this runs: a hog must not go on in swap. On cgroup v1 the limit counts both together. */

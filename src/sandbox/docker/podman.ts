@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { ContainerCreateOptions } from "dockerode";
 import type { SandboxInfo } from "../driver.ts";
 import { makeDirectory, writeAtomic } from "../host/files.ts";
+import { groupOf } from "./group.ts";
 
 /** Which engine the operator says it is. */
 export type EngineName = "docker" | "podman";
@@ -73,14 +74,8 @@ export class GroupKills {
 
 function readKills(pid: number): number | undefined {
   try {
-    const lines = readFileSync(`/proc/${pid}/cgroup`, "utf8").split("\n");
-    const at = (wanted: (controllers: string) => boolean) =>
-      lines.map((line) => line.split(":")).find(([, controllers = ""]) => wanted(controllers))?.[2];
-    const v1 = at((controllers) => controllers.split(",").includes("memory"));
-    const file =
-      v1 === undefined
-        ? join("/sys/fs/cgroup", at((controllers) => controllers === "") ?? "", "memory.events")
-        : join("/sys/fs/cgroup/memory", v1, "memory.oom_control");
+    const { v, dir } = groupOf(pid, "memory");
+    const file = join(dir, v === 2 ? "memory.events" : "memory.oom_control");
     const found = /^oom_kill (\d+)$/m.exec(readFileSync(file, "utf8"))?.[1];
     return found === undefined ? undefined : Number(found);
   } catch {

@@ -51,7 +51,7 @@ export interface Cage {
   /** Undefined when nothing but the process tree tells. */
   usage(info: SandboxInfo): Promise<Usage | undefined>;
   /** All processes, the cage's own too; undefined where only the tree below PID 1 tells. */
-  processes(id: string): number[] | undefined;
+  processes(info: SandboxInfo): number[] | undefined;
   /** Lets the sandbox use swap, waits for `advise` to mark its pages, and has the kernel drop what it can. */
   pageOut(info: SandboxInfo, advise: () => Promise<unknown>): Promise<void>;
   close(): void;

@@ -75,7 +75,7 @@ export class HostDriver implements SandboxDriver {
     this.homes = homes;
     this.disk = new DiskLimit(homes, logger);
     this.records = new Records(paths.launcher.records);
-    this.programs = new ProgramFinder((id) => cage.processes(id));
+    this.programs = new ProgramFinder((info) => cage.processes(info));
   }
 
   private watch(): void {
@@ -177,7 +177,7 @@ export class HostDriver implements SandboxDriver {
       // Recorded first: should we die in between, the next launcher knows that it has to be woken.
       this.update(entry, { ...entry.info, state: "parked" });
       try {
-        if (!(await freeze(pid, () => this.cage.processes(id)))) throw restless(id);
+        if (!(await freeze(pid, () => this.cage.processes(entry.info)))) throw restless(id);
         await this.pageOut(entry, support.how);
       } catch (error) {
         thaw(pid);
@@ -212,7 +212,7 @@ export class HostDriver implements SandboxDriver {
     return this.serially(id, async (entry) => {
       this.settleIfDead(entry);
       if (entry.info.state === "stopped") return;
-      if (await killAgentProcesses(entry.info.pid, () => this.cage.processes(id))) return;
+      if (await killAgentProcesses(entry.info.pid, () => this.cage.processes(entry.info))) return;
       this.options.logger.warn({ sandboxId: id }, "its processes can't be killed one by one");
       await this.end(entry, "exit"); // with PID 1 the kernel ends all
     });

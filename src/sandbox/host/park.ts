@@ -74,6 +74,8 @@ const SETTLE_MS = 2_000;
  * there all the time, and seen by few of them. [probed]
  */
 const BLIND_LOOKS = 10;
+/** The control group lists all that live, so few suffice. */
+const GROUP_LOOKS = 2;
 
 /** Stops every process of the sandbox with SIGSTOP, PID 1 first. False when some go on: they begin faster than they are seen. */
 export function freeze(pid: number, listed: Listed = () => undefined): Promise<boolean> {
@@ -103,11 +105,16 @@ async function signalAll(
   wanted: (pid: number) => boolean,
 ): Promise<boolean> {
   let quiet = 0;
+  let before = new Set<number>();
   for (const until = performance.now() + SETTLE_MS; performance.now() < until; await sleep(2)) {
-    const all = listed();
-    const found = (all ?? processTree(root)).filter(wanted);
-    quiet = found.length === 0 ? quiet + 1 : 0;
-    if (quiet >= (all ? 1 : BLIND_LOOKS)) return true;
+    const group = listed();
+    const all = group ?? processTree(root);
+    const found = all.filter(wanted);
+    // One that is new may have ended since it was listed, and have started another before: nothing is at rest then.
+    const known = all.every((pid) => before.has(pid));
+    before = new Set(all);
+    quiet = found.length === 0 && known ? quiet + 1 : 0;
+    if (quiet >= (group ? GROUP_LOOKS : BLIND_LOOKS)) return true;
     for (const pid of found) kill(pid, signal);
   }
   return false;

@@ -4,7 +4,7 @@
  * sandbox, name a program when in doubt, or let one sandbox keep the launcher busy.
  */
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
-import type { SandboxId, SandboxInfo } from "../driver.ts";
+import type { SandboxInfo } from "../driver.ts";
 import { guestOf, isAlive, parentOf, processState, processTree, startTimeOf } from "./proc.ts";
 import { findInode } from "./socket-table.ts";
 
@@ -33,7 +33,7 @@ type Owner =
 const UNKNOWN: Owner = { kind: "unknown" };
 
 /** All processes of a sandbox's control group; undefined where none can be read: then the tree is walked. */
-type ProcessLister = (id: SandboxId) => number[] | undefined;
+type ProcessLister = (info: SandboxInfo) => number[] | undefined;
 
 /** Answers for all sandboxes of a driver, and keeps an eye on what each costs. */
 export class ProgramFinder {
@@ -128,7 +128,7 @@ function inodeIn(file: string, table: "tcp" | "tcp6", port: number): string | un
 
 /** The sandbox's processes, without bubblewrap's monitor (outside) and the guest, which holds one end of everything. */
 function processesOf(info: SandboxInfo, listed: ProcessLister): number[] {
-  const group = listed(info.id);
+  const group = listed(info);
   const outside = new Set([group && parentOf(info.pid), guestOf(info.pid)]);
   return (group ?? processTree(info.pid)).filter((pid) => !outside.has(pid));
 }

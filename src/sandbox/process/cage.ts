@@ -59,7 +59,7 @@ export class ProcessCage implements Cage {
     return this.cgroups?.usage(id);
   }
 
-  processes(id: string): number[] | undefined {
+  processes({ id }: SandboxInfo): number[] | undefined {
     return this.cgroups?.processes(id);
   }
 

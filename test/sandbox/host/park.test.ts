@@ -40,3 +40,26 @@ test("a chain of processes that each start the next and end is never done", asyn
   for (const each of pids) if (processState(each) !== "") process.kill(each, "SIGKILL");
   await once(child, "exit");
 });
+
+test("one that ended between the list and the look may have started another: not done either", async () => {
+  const { child, pid } = await tree();
+  const pids = processTree(pid);
+  const script = "$| = 1; for (1..50) { my $p = fork; exit unless $p; print qq($p\n) } sleep 60";
+  const parent = spawn("/usr/bin/perl", ["-e", script], { stdio: ["ignore", "pipe", "ignore"] });
+  let text = "";
+  parent.stdout.on("data", (piece) => {
+    text += piece;
+  });
+  const zombies = () => text.split("\n").filter(Boolean).map(Number);
+  while (zombies().length < 50 || zombies().some((each) => processState(each) !== "Z")) await sleep(10);
+  let next = 0;
+  assert.equal(await killAgentProcesses(pid, () => [...pids.slice(0, 2), zombies()[next++ % 50]!]), false);
+  assert.equal(
+    await killAgentProcesses(pid, () => [...pids.slice(0, 2), zombies()[0]!]),
+    true,
+    "one that stays is nothing",
+  );
+  parent.kill("SIGKILL");
+  for (const each of pids) if (processState(each) !== "") process.kill(each, "SIGKILL");
+  await Promise.all([once(child, "exit"), once(parent, "exit")]);
+});
