@@ -63,9 +63,7 @@ export class Intake {
   async recall(): Promise<void> {
     for (let failures = 0; !this.stopping.aborted; failures++) {
       try {
-        const kept = (await this.deps.backlog.keptUpdates()).map(
-          (json) => AnyUpdate.parse(JSON.parse(json)) as unknown as Update,
-        );
+        const kept = (await this.deps.backlog.keptUpdates()).flatMap((json) => this.readKept(json));
         for (const { update_id: id } of kept) this.kept.add(id);
         if (kept.length > 0) this.deps.logger.info({ updates: kept.length }, "working off kept updates");
         this.enterAll(kept.filter(({ update_id: id }) => !this.done.has(id)));
@@ -74,6 +72,16 @@ export class Intake {
         this.deps.logger.warn({ err }, "kept updates not readable; trying again");
         await pause(Math.min(3_000, backoffMs(failures)), this.stopping);
       }
+    }
+  }
+
+  /** One that can't be read must not stand in the way of all others, for ever. */
+  private readKept(json: string): Update[] {
+    try {
+      return [AnyUpdate.parse(JSON.parse(json)) as unknown as Update];
+    } catch {
+      this.deps.logger.error({ bytes: json.length }, "a kept update can't be read: it stays where it is");
+      return [];
     }
   }
 

@@ -105,6 +105,14 @@ describe("telegram intake", () => {
     assert.deepEqual(await backlog.keptUpdates(), [], "forgotten when it is done");
   });
 
+  it("a kept update that can't be read holds back no other", async () => {
+    const [good] = said(1);
+    const keptUpdates = async () => ["{no json", '{"update_id":"x"}', JSON.stringify(good)];
+    const intake = begin(async () => {}, { keptUpdates });
+    await intake.recall();
+    await until(() => process.handled.length === 1);
+    assert.deepEqual(process.handled, ids([good!]));
+  });
   it("confirms nothing that could be neither stored nor kept", async () => {
     const away = async () => {
       throw new Fault({ code: "redis-unreachable", message: "away", retryable: true });
